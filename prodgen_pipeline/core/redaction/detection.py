@@ -1,0 +1,196 @@
+"""Finds entities in text: which rules run where, what their findings score, and which of them stay.
+
+Belongs here: the order of work. Does not: the rules (`catalogue`, `credentials`), pseudonyms.
+
+Why not Presidio's AnalyzerEngine: it wants a spaCy model, runs every recogniser over every text (230 KB per CPU-second)
+and searches all tokens for each finding, which is quadratic. Here each recogniser, Presidio's own with its validation,
+runs only where what it needs is present, on pieces of bounded length; so the work is linear and most text costs two
+searches. Presidio itself (seconds to import) is loaded by the first text that needs it.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from prodgen_pipeline.core.configuration import RedactionConfig
+from prodgen_pipeline.core.models import Element, EntitySpan
+from prodgen_pipeline.core.redaction.context import Context, TableContext
+from prodgen_pipeline.core.redaction.folding import MASK, fold
+from prodgen_pipeline.core.redaction.gates import PRIVATE_KEY, Gate, gates, policy_rank
+from prodgen_pipeline.core.redaction.pseudonyms import PSEUDONYM
+
+if TYPE_CHECKING:
+    from prodgen_pipeline.core.redaction.rules import Rule
+
+#: A piece of a long text, and how far recognisers look beyond each end of it; longer values may be found in part.
+PIECE = 32_768
+MARGIN = 8_192
+
+#: A label that stands alone before its value, in an element of its own, is shorter than this.
+_LABEL_LENGTH = 40
+#: How far before a value the words may begin that disprove it.
+_LOOK_BACK = 64
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
+_MAX_PASSES = 16
+
+
+def detect(text: str, config: RedactionConfig) -> list[EntitySpan]:
+    """The entities of a text in order, none overlapping; offsets in characters of `text` as given.
+
+    Of overlapping findings the one with the higher score stays, then the longer, then the earlier. Pseudonyms in the
+    text are never part of a finding.
+
+    Raises:
+        ConfigurationError: the policy does not exist.
+    """
+    return _detect(text, config, Context())
+
+
+def detect_elements(elements: Sequence[Element], config: RedactionConfig) -> list[list[EntitySpan]]:
+    """The entities of each element, as `detect`, with the context that its structure gives.
+
+    A table's column header supports the values below it, and a short element that ends in a colon the element after it.
+
+    Raises:
+        ConfigurationError: the policy does not exist.
+    """
+    before = ["", *(_label(element) for element in elements)]
+    return [
+        _detect(element.text, config, TableContext(element.text) if element.has_header else Context(label))
+        for element, label in zip(elements, before, strict=False)
+    ]
+
+
+def _detect(text: str, config: RedactionConfig, context: Context) -> list[EntitySpan]:
+    rank = policy_rank(config.policy)
+    folded = fold(text)
+    work = PSEUDONYM.sub(lambda match: _mask(match.group()), folded.text)
+    found: list[EntitySpan] = []
+    blocks = list(_blocks(work))
+    # What an overlapping finding hid is found in a further pass: redacted text must have nothing left to find.
+    for _ in range(_MAX_PASSES):
+        in_blocks = [_in_block(work, *block, rank, config.score_threshold, context) for block in blocks]
+        blocks = [block for block, spans in zip(blocks, in_blocks, strict=True) if spans]
+        if not blocks:
+            break
+        new = [span for spans in in_blocks for span in spans]
+        found += new
+        work = _masked(work, new)
+    found.sort(key=lambda span: span.start)
+    if folded.origins is None:
+        return found
+    places = [folded.original_span(span.start, span.end) for span in found]
+    return [replace(span, start=start, end=end) for span, (start, end) in zip(found, places, strict=True)]
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Paragraphs: no value goes on after a blank line, except a private key, so a text that holds one is one block."""
+    start = 0
+    if not PRIVATE_KEY.opens(text):
+        for blank in _BLANK_LINE.finditer(text):
+            yield start, blank.start()
+            start = blank.end()
+    yield start, len(text)
+
+
+def _in_block(
+    work: str, block_start: int, block_end: int, rank: int, threshold: float, context: Context
+) -> list[EntitySpan]:
+    """The findings of one pass, sorted and disjoint."""
+    candidates = []
+    for counted in range(block_start, block_end, PIECE):
+        start, end = max(block_start, counted - MARGIN), min(block_end, counted + PIECE + MARGIN)
+        # The margins belong to the neighbours too; each start is counted in one piece.
+        candidates += [
+            span
+            for span in _in_piece(work, start, end, rank, context)
+            if counted <= span.start < counted + PIECE and span.score >= threshold
+        ]
+    return _resolve(candidates)
+
+
+def _in_piece(work: str, start: int, end: int, rank: int, context: Context) -> Iterator[EntitySpan]:
+    """All findings in `work[start:end]` with their scores, which may be 0."""
+    for rule in _concerned(work, start, end, rank, context):
+        for first, last, raw in _findings(rule, work[start:end]):
+            score = _score(rule, raw, work, start + first, start + last, context)
+            yield EntitySpan(start=start + first, end=start + last, label=rule.label, score=score, rule=rule.name)
+
+
+def _concerned(work: str, start: int, end: int, rank: int, context: Context) -> Iterator["Rule"]:
+    """The rules that could find something in `work[start:end]` that counts."""
+    piece = work[start:end]
+    mentioned: dict[re.Pattern[str], bool] = {}
+    for gate in gates(rank):
+        if gate.opens(piece):
+            for rule in _rules(rank)[gate]:
+                if rule.context is not None and rule.needs_context:
+                    if rule.context not in mentioned:
+                        mentioned[rule.context] = context.mentions(work, start, end, rule.context)
+                    if not mentioned[rule.context]:
+                        continue
+                yield rule
+
+
+def _findings(rule: "Rule", piece: str) -> Iterator[tuple[int, int, float]]:
+    """Start and end in the piece, and the recogniser's own score, of all that it finds."""
+    for start, end in rule.windows(piece):
+        window = piece[start:end]
+        # Presidio declares the language artifacts as required; its pattern recognisers do not read them.
+        for raw in rule.recognizer.analyze(window, [rule.label], None):  # type: ignore[arg-type]
+            yield start + raw.start, start + raw.end, raw.score
+
+
+def _score(rule: "Rule", raw: float, work: str, start: int, end: int, context: Context) -> float:
+    """The score of one finding; 0 for what is no finding of this rule at all."""
+    value = work[start:end]
+    if MASK in work[max(0, start - 1) : end + 1] or not rule.admits(work, start, end):
+        return 0.0
+    if rule.unless_after and rule.unless_after.search(work[max(0, start - _LOOK_BACK) : start]):
+        return 0.0
+    supported = rule.context is not None and context.supports(work, start, rule.context, rule.reach)
+    return round(rule.score(raw, value, supported=supported), 2)
+
+
+def _resolve(candidates: Iterable[EntitySpan]) -> list[EntitySpan]:
+    """The best of each group of overlapping spans; those that do not overlap any of the best."""
+    kept: list[EntitySpan] = []
+    starts: list[int] = []
+    for span in sorted(candidates, key=lambda span: (-span.score, span.start - span.end, span.start, span.label)):
+        place = bisect_left(starts, span.end)
+        if place == 0 or kept[place - 1].end <= span.start:
+            starts.insert(place, span.start)
+            kept.insert(place, span)
+    return kept
+
+
+def _masked(work: str, spans: Sequence[EntitySpan]) -> str:
+    """The text with each of the sorted spans masked, at equal length."""
+    pieces: list[str] = []
+    position = 0
+    for span in spans:
+        pieces += (work[position : span.start], _mask(work[span.start : span.end]))
+        position = span.end
+    return "".join((*pieces, work[position:]))
+
+
+def _mask(value: str) -> str:
+    """A stand-in of equal length with a pseudonym's outer characters, so that neighbours see the same borders."""
+    return f"<{MASK * (len(value) - 2)}>" if len(value) > 2 else MASK * len(value)
+
+
+def _label(element: Element) -> str:
+    return element.text if len(element.text) <= _LABEL_LENGTH and element.text.rstrip().endswith(":") else ""
+
+
+@lru_cache(maxsize=4)
+def _rules(rank: int) -> dict[Gate, tuple["Rule", ...]]:
+    """The rules of a policy by gate; loads Presidio."""
+    from prodgen_pipeline.core.redaction.catalogue import personal_data_rules
+    from prodgen_pipeline.core.redaction.credentials import secret_rules
+
+    rules = [rule for rule in (*secret_rules(), *personal_data_rules()) if policy_rank(rule.policy) <= rank]
+    return {gate: tuple(rule for rule in rules if rule.gate is gate) for gate in gates(rank)}

@@ -1,0 +1,64 @@
+"""Makes disguised characters plain before recognisers read a text, and finds the way back to the original offsets.
+
+Belongs here: zero-width characters, full-width and other scripts' digits, unusual blanks and hyphens. Does not: repairs
+that the stored text keeps (`core.cleaning`), nor the canonical form of a detected value (`pseudonyms`).
+"""
+
+import re
+import unicodedata
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+#: Stands for every character that was redacted already; recognisers never see it in folded text otherwise.
+MASK = "\ue000"
+
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]+")
+_BLANKS = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedText:
+    """A text as recognisers read it; `origins[i]` is where character `i` stands in the original, None where equal."""
+
+    text: str
+    origins: Sequence[int] | None = None
+
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """The span `[start, end)`, not empty, in characters of the original text."""
+        if self.origins is None:
+            return start, end
+        return self.origins[start], self.origins[end - 1] + 1
+
+
+def fold(text: str) -> FoldedText:
+    """Replace disguised characters one for one and drop invisible ones; linear, and free for ASCII."""
+    if text.isascii():
+        return FoldedText(text)
+    disguised, table = _disguises()
+    plain = disguised.sub(lambda match: table[match.group()], text)
+    if not _INVISIBLE.search(plain):
+        return FoldedText(plain)
+    origins = array("q")
+    pieces = []
+    position = 0
+    for hidden in _INVISIBLE.finditer(plain):
+        pieces.append(plain[position : hidden.start()])
+        origins.extend(range(position, hidden.start()))
+        position = hidden.end()
+    pieces.append(plain[position:])
+    origins.extend(range(position, len(plain)))
+    return FoldedText("".join(pieces), origins)
+
+
+@lru_cache(maxsize=1)
+def _disguises() -> tuple[re.Pattern[str], dict[str, str]]:
+    """One character for one character, so that only invisible ones move an offset."""
+    table = dict.fromkeys(_BLANKS, " ") | dict.fromkeys(_HYPHENS, "-") | {MASK: " "}
+    # Full-width forms of the printable ASCII characters stand in ASCII's order.
+    table |= {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in table}
+    digits = ((chr(code), unicodedata.decimal(chr(code), None)) for code in range(0x80, 0x1FFFF))
+    table |= {char: str(digit) for char, digit in digits if digit is not None}
+    return re.compile(f"[{re.escape(''.join(table))}]"), table

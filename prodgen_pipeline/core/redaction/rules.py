@@ -1,0 +1,149 @@
+"""One detection rule: a Presidio recogniser, what makes it worth running, and when to believe it.
+
+Belongs here: the record, how a score follows from it, and the two usual ways to make one. Does not: the rules
+themselves (`catalogue`, `national_identifiers`, `credentials`). Importing this module imports Presidio (seconds).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, predefined_recognizers
+
+from prodgen_pipeline.core.redaction.gates import SIX_DIGITS, Gate
+
+#: As `certain`: no value counts without context.
+NEVER = re.compile(r"(?!)")
+
+_CONTEXT_BONUS = 0.35
+_SUPPORTED = 0.6
+_UNSUPPORTED = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A Presidio recogniser and the conditions that make its findings count.
+
+    `gate` and `anchor` must both match inside a found value, else the finding is dropped (`admits`). That makes them
+    necessary by construction: skipping the recogniser where one of them does not match cannot lose an entity.
+    """
+
+    label: str
+    recognizer: EntityRecognizer
+    policy: str
+    gate: Gate
+    anchor: re.Pattern[str]
+    #: Words before the value (or above it in a table) that support it.
+    context: re.Pattern[str] | None = None
+    #: How many characters before the value those words may stand.
+    reach: int = 60
+    #: None: the recogniser's own score stands. Else only a value of this form counts without context.
+    certain: re.Pattern[str] | None = None
+    #: The recogniser reads the lines around an anchor, at least this many characters to both sides; longer values than
+    #: that may be found in part.
+    margin: int = 64
+    #: False where the recogniser itself demands the gate's words and the anchor, before or around the value it takes.
+    in_value: bool = True
+    #: Words directly before a value that prove it to be something else.
+    unless_after: re.Pattern[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The recogniser's name, for the record of what found a value."""
+        return str(self.recognizer.name)  # type: ignore[has-type]  # Presidio assigns it without a type
+
+    @property
+    def needs_context(self) -> bool:
+        """Whether no value counts without a context word."""
+        return self.certain is NEVER
+
+    def windows(self, piece: str) -> list[tuple[int, int]]:
+        """The runs of whole lines around the anchors, in order and disjoint."""
+        found: list[tuple[int, int]] = []
+        position = 0
+        while anchor := self.anchor.search(piece, position):
+            start = piece.rfind("\n", 0, max(0, anchor.start() - self.margin)) + 1
+            end = piece.find("\n", anchor.end() + self.margin)
+            end = len(piece) if end < 0 else end
+            if found and start <= found[-1][1]:
+                start = found.pop()[0]
+            found.append((start, end))
+            # Anchors up to there are inside this window, margin and all.
+            position = max(anchor.end(), anchor.start() + 1, end - self.margin)
+        return found
+
+    def admits(self, text: str, start: int, end: int) -> bool:
+        """Whether the value `[start, end)` holds what made the recogniser run."""
+        if not self.in_value:
+            return True
+        return self.gate.opens(text[start:end]) and self.anchor.search(text, start, end) is not None
+
+    def score(self, raw: float, value: str, *, supported: bool) -> float:
+        """The score of a value, 0 to 1, from the recogniser's own and the words around it."""
+        if supported:
+            return min(1.0, max(raw + _CONTEXT_BONUS, _SUPPORTED))
+        if self.needs_context:
+            return 0.0
+        if self.certain is None:
+            return raw
+        return max(raw, _SUPPORTED) if self.certain.fullmatch(value) else min(raw, _UNSUPPORTED)
+
+
+def words(alternatives: str) -> re.Pattern[str]:
+    """Context words: whole words in any case, also in the plural and before a colon."""
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?:s|:|#)*(?!\w)", re.IGNORECASE)
+
+
+def presidio_rule(
+    name: str,
+    label: str,
+    anchor: str,
+    context: str | None = None,
+    *,
+    gate: Gate = SIX_DIGITS,
+    policy: str = "pii",
+    certain: str | None = None,
+    patterns: tuple[tuple[str, float], ...] = (),
+    options: Mapping[str, object] | None = None,
+    margin: int = 64,
+) -> Rule:
+    """A rule on Presidio's recogniser `name`; `certain=""` means never without context."""
+    shapes = {"patterns": [Pattern(label, regex, score) for regex, score in patterns]} if patterns else {}
+    return Rule(
+        label=label,
+        recognizer=getattr(predefined_recognizers, name)(supported_entity=label, **shapes, **(options or {})),
+        policy=policy,
+        gate=gate,
+        anchor=re.compile(anchor),
+        context=words(context) if context else None,
+        margin=margin,
+        certain=None if certain is None else re.compile(certain, re.IGNORECASE) if certain else NEVER,
+    )
+
+
+def pattern_rule(
+    label: str,
+    regex: str,
+    score: float,
+    anchor: str,
+    context: str | None = None,
+    *,
+    gate: Gate = SIX_DIGITS,
+    policy: str = "pii",
+    reach: int = 60,
+) -> Rule:
+    """A rule on a pattern of ours; with context words it counts only beside one of them."""
+    return Rule(
+        label=label,
+        recognizer=PatternRecognizer(
+            supported_entity=label,
+            name=f"{label.title().replace('_', '')}Pattern",
+            patterns=[Pattern(label, regex, score)],
+        ),
+        policy=policy,
+        gate=gate,
+        anchor=re.compile(anchor),
+        context=words(context) if context else None,
+        certain=NEVER if context else None,
+        reach=reach,
+    )

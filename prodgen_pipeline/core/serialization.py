@@ -1,0 +1,46 @@
+"""Elements as JSON text, the form in which stages hand them over: defaults left out, stable, so that equal elements are equal text."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prodgen_pipeline.core.models import Element, ElementType
+
+_DEFAULTS: dict[str, Any] = {"page": None, "level": None, "has_header": False, "language": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedElements:
+    """Elements with the title of their document, ready to be stored."""
+
+    title: str | None
+    elements: str
+    n_chars: int
+    #: Equal exactly when title and elements are equal.
+    output_hash: str
+
+
+def pack(title: str | None, elements: Sequence[Element]) -> PackedElements:
+    """Serialise elements for storage."""
+    text = json.dumps([_to_dict(element) for element in elements], ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.sha256(json.dumps(title).encode())
+    digest.update(text.encode())
+    return PackedElements(
+        title=title, elements=text, n_chars=sum(len(element.text) for element in elements), output_hash=digest.hexdigest()
+    )
+
+
+def unpack(text: str) -> list[Element]:
+    """Read what `pack` wrote."""
+    return [Element(**{**values, "type": ElementType(values["type"])}) for values in json.loads(text)]
+
+
+def _to_dict(element: Element) -> dict[str, Any]:
+    values = {"type": element.type.value, "text": element.text}
+    for name, default in _DEFAULTS.items():
+        value = getattr(element, name)
+        if value != default:
+            values[name] = value
+    return values

@@ -1,0 +1,83 @@
+"""Releases: one content-addressed manifest of all that makes an answer, and which of them serves a tenant.
+
+A manifest holds fingerprints and versions, never a generation's id: which generation it is served with stands beside it, per
+tenant. A tenant's first release goes out by a `release.bootstrap` entry; every later one needs a gate or an override.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from prodgen_pipeline.core.errors import NotFound
+from prodgen_pipeline.governance import audit, prompts
+from prodgen_pipeline.settings import Settings
+from prodgen_pipeline.storage.database import Transaction
+from prodgen_pipeline.storage.generations import Generation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedRelease:
+    """What serves a tenant now."""
+
+    release_id: str
+    generation_id: int
+    served_at: datetime
+    actor: str
+    manifest: dict[str, Any]
+    #: Of the generation, for BM25.
+    n_chunks: int
+    n_terms: int
+
+
+def manifest(settings: Settings, generation: Generation) -> dict[str, Any]:
+    """Describe what answers under the working configuration of the query side and a generation's pins."""
+    prompt = prompts.load(settings.generation.prompt)
+    return {
+        "pipeline": {stage: pin["fingerprint"] for stage, pin in generation.pins.items()},
+        "lineage": list(generation.pins.values())[-1]["lineage"],
+        "embedding": generation.configuration["embedding"],
+        "retrieval": asdict(settings.retrieval),
+        "prompt": {"name": settings.generation.prompt, "sha256": hashlib.sha256(prompt.encode()).hexdigest()},
+        "generation": {
+            "model": settings.generation.model,
+            "max_output_tokens": settings.generation.max_output_tokens,
+            "usd_per_million_input_tokens": settings.generation.usd_per_million_input_tokens,
+            "usd_per_million_output_tokens": settings.generation.usd_per_million_output_tokens,
+        },
+    }
+
+
+def release_id(contents: dict[str, Any]) -> str:
+    """The address of a manifest: 16 hexadecimal digits of the hash of its canonical JSON."""
+    return hashlib.sha256(json.dumps(contents, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
+def served(tx: Transaction) -> ServedRelease | None:
+    """The release that serves the tenant, None before the first."""
+    rows = tx.rows("releases.served", ServedRelease)
+    return rows[0] if rows else None
+
+
+def require_served(tx: Transaction) -> ServedRelease:
+    """The release that serves the tenant; raises NotFound before the first."""
+    release = served(tx)
+    if release is None:
+        raise NotFound("nothing is served to this tenant yet: run `prodgen sync` first")
+    return release
+
+
+def bootstrap(tx: Transaction, settings: Settings, generation: Generation, actor: str) -> ServedRelease:
+    """Serve a tenant's first release; where one is served already, that one stands."""
+    current = served(tx)
+    if current is not None:
+        return current
+    contents = manifest(settings, generation)
+    address = release_id(contents)
+    tx.run("releases.record", release_id=address, manifest=Jsonb(contents), actor=actor, reason="first release")
+    tx.run("releases.serve", release_id=address, generation_id=generation.generation_id, actor=actor)
+    audit.record(tx, actor, "release.bootstrap", address, generation=generation.generation_id)
+    return require_served(tx)

@@ -1,0 +1,253 @@
+"""The only reader of the environment and of prodgen.toml, once, into one frozen tree.
+
+Belongs here: names, defaults, types and where a value came from. Does not: what a value does; rooms take the piece they
+need as an argument. What changes a stage's output is a record in core.configuration; what does not (sizes of batches and
+pools, addresses, time-outs) is a record here. Secrets come from the environment only and are never shown.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from prodgen_pipeline.core.configuration import (
+    ChunkingConfig,
+    CleaningConfig,
+    DeduplicationConfig,
+    EmbeddingConfig,
+    ParsingConfig,
+    PipelineConfig,
+    RedactionConfig,
+    RetrievalConfig,
+)
+from prodgen_pipeline.core.errors import ConfigurationError
+
+HOME_NAME = ".prodgen"
+CONFIG_NAME = "prodgen.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalWork:
+    """How the pipeline uses this machine; changes no output."""
+
+    #: Worker processes; 0 means one per processor.
+    workers: int = 0
+    #: Documents in one committed batch; also bounded by `batch_bytes` of raw text.
+    batch_documents: int = 32
+    batch_bytes: int = 2_000_000
+    #: A stage with fewer due documents than this runs in the calling process: starting workers would cost more.
+    inline_documents: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """How document stores are watched."""
+
+    #: Seconds between two ticks of the sensor and the time that one tick may take.
+    interval_seconds: int = 5
+    tick_seconds: float = 10.0
+    #: A complete listing that lacks more than this share of a source's documents waits for `prodgen source confirm`.
+    max_delete_share: float = 0.5
+    #: Below this number of documents no delete is a mass delete.
+    min_delete_documents: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedServer:
+    """The PostgreSQL that prodgen runs itself when no address is given."""
+
+    #: Seconds it lives on after the last command that used it.
+    linger_seconds: float = 10.0
+    shared_buffers: str = "256MB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """The query service."""
+
+    host: str = "127.0.0.1"
+    api_port: int = 8000
+    ui_port: int = 3000
+    max_question_chars: int = 8_000
+    max_results: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """Text generation through an OpenAI-compatible endpoint; used only when one is configured."""
+
+    #: Empty: the first model that the endpoint lists.
+    model: str = ""
+    prompt: str = "answer.v1"
+    max_output_tokens: int = 600
+    timeout_seconds: float = 30.0
+    #: What a model without a price of its own costs.
+    usd_per_million_input_tokens: float = 1.0
+    usd_per_million_output_tokens: float = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. The environment wins over prodgen.toml, which wins over the defaults.
+
+    Any value can be given as PRODGEN_<NAME>, one inside a section as PRODGEN_<SECTION>__<NAME>.
+    """
+
+    home: Path | None = None
+    database_url: SecretStr | None = None
+    serving_database_url: SecretStr | None = None
+    key: SecretStr | None = None
+    master_key: SecretStr | None = None
+    master_key_file: Path | None = None
+    object_store: str | None = None
+    config: Path | None = None
+    cluster: str | None = None
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+
+    parsing: ParsingConfig = field(default_factory=ParsingConfig)
+    cleaning: CleaningConfig = field(default_factory=CleaningConfig)
+    deduplication: DeduplicationConfig = field(default_factory=DeduplicationConfig)
+    redaction: RedactionConfig = field(default_factory=RedactionConfig)
+    chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    local: LocalWork = field(default_factory=LocalWork)
+    observation: Observation = field(default_factory=Observation)
+    embedded: EmbeddedServer = field(default_factory=EmbeddedServer)
+    serving: Serving = field(default_factory=Serving)
+    generation: Generation = field(default_factory=Generation)
+
+    @property
+    def pipeline(self) -> PipelineConfig:
+        """The working configuration of the corpus side, which a new generation pins."""
+        return PipelineConfig(
+            parsing=self.parsing,
+            cleaning=self.cleaning,
+            deduplication=self.deduplication,
+            redaction=self.redaction,
+            chunking=self.chunking,
+            embedding=self.embedding,
+        )
+
+    def require_home(self) -> Path:
+        """Return the home folder; raises ConfigurationError where none was found."""
+        if self.home is None:
+            raise ConfigurationError(
+                f"no {HOME_NAME}/ here or above: run `prodgen up`, `demo`, `migrate` or `tenant add` to make one, "
+                "or set PRODGEN_HOME"
+            )
+        return self.home
+
+    def shown(self) -> dict[str, Any]:
+        """Every setting with its value, for `prodgen config show`; secrets only say whether they are set."""
+        return {name: _plain(value) for name, value in _items(self)}
+
+
+#: Not PRODGEN_*, because every tool of that field reads these names.
+_FOREIGN = {"openai_api_key": "OPENAI_API_KEY", "openai_base_url": "OPENAI_BASE_URL"}
+_SECRETS = ("database_url", "serving_database_url", "key", "master_key", "openai_api_key")
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, working_folder: Path | None = None, create_home: bool = False
+) -> Settings:
+    """Read the environment and the configuration file.
+
+    `create_home` makes `.prodgen/` (mode 0700) in the working folder when none is found above it. Raises
+    ConfigurationError that names the offending key and where it was set.
+    """
+    environment = os.environ if environment is None else environment
+    folder = working_folder or Path.cwd()
+    from_environment = dict(_from_environment(environment))
+    path = Path(str(from_environment.get("config") or folder / CONFIG_NAME))
+    values = _read_toml(path, required="config" in from_environment)
+    for name, value in from_environment.items():
+        if isinstance(value, dict):
+            values[name] = {**values.get(name, {}), **value}
+        else:
+            values[name] = value
+    values["home"] = _home(values.get("home"), folder, create=create_home)
+    try:
+        return TypeAdapter(Settings).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"setting {name}: {first['msg']} (in {path.name} or the environment)") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for setting in fields(Settings):
+        name = _FOREIGN.get(setting.name, f"PRODGEN_{setting.name.upper()}")
+        if environment.get(name):
+            yield setting.name, environment[name]
+        elif is_dataclass(setting.default_factory):
+            section = {
+                inner.name: environment[key]
+                for inner in fields(setting.default_factory)
+                if (key := f"{name}__{inner.name.upper()}") in environment
+            }
+            if section:
+                yield setting.name, section
+
+
+def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise ConfigurationError(f"PRODGEN_CONFIG names {path}, which does not exist") from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    _refuse_unknown(values, Settings, path, "")
+    return values
+
+
+def _refuse_unknown(values: dict[str, Any], record: type, path: Path, prefix: str) -> None:
+    known = {item.name: item for item in fields(record)}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigurationError(f"{path}: unknown setting {prefix}{name}; `prodgen config show` lists them all")
+        if name in _SECRETS and record is Settings:
+            raise ConfigurationError(f"{path}: {name} is a secret and comes from the environment only")
+        section = known[name].default_factory
+        if isinstance(value, dict) and is_dataclass(section):
+            _refuse_unknown(value, section, path, f"{prefix}{name}.")  # type: ignore[arg-type]  # a factory that is a class
+
+
+def _home(given: str | None, folder: Path, *, create: bool) -> Path | None:
+    if given:
+        home = Path(given).expanduser().absolute()
+        if create or home.is_dir():
+            return _make_home(home)
+        raise ConfigurationError(f"PRODGEN_HOME names {home}, which does not exist: `prodgen migrate` makes it")
+    for parent in (folder.absolute(), *folder.absolute().parents):
+        if (parent / HOME_NAME).is_dir():
+            return parent / HOME_NAME
+    return _make_home(folder.absolute() / HOME_NAME) if create else None
+
+
+def _make_home(home: Path) -> Path:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot make {home}: {error.strerror}") from None
+    return home
+
+
+def _items(record: object) -> Iterator[tuple[str, Any]]:
+    for item in fields(record):  # type: ignore[arg-type]  # only called with dataclass instances
+        yield item.name, getattr(record, item.name)
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, SecretStr):
+        return "(set)"
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,127 @@
+"""The way into the database: a pool of connections, and transactions that name their role, tenant and reader.
+
+Belongs here: everything that psycopg must be told. Rows of a table family are read and written by that family's file.
+Every transaction drops to a role that owns nothing and sets the tenant with SET LOCAL, in one statement; without a tenant,
+row-level security shows no row.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from prodgen_pipeline.core.errors import DatabaseUnavailable, IntegrityError
+from prodgen_pipeline.core.models import Reader
+from prodgen_pipeline.storage.statements import statement
+
+Role = Literal["prodgen_pipeline", "prodgen_serving"]
+Row = TypeVar("Row")
+Params = Mapping[str, Any]
+
+_ENTER = (
+    "SELECT set_config('role', %s, true), set_config('prodgen.tenant_id', %s, true), "
+    "set_config('prodgen.principals', %s::text[]::text, true)"
+)
+
+
+class Transaction:
+    """One open transaction of one tenant; statements are given by name."""
+
+    def __init__(self, connection: psycopg.Connection[Any], tenant_id: int | None) -> None:
+        self.connection = connection
+        self.tenant_id = tenant_id
+
+    def rows(self, name: str, record: type[Row], /, **params: object) -> list[Row]:
+        """Run a statement and build one `record` per row; columns are the record's keyword arguments."""
+        with self.connection.cursor(row_factory=class_row(record)) as cursor:
+            return cursor.execute(statement(name), self._with_tenant(params)).fetchall()
+
+    def dicts(self, name: str, /, **params: object) -> list[dict[str, Any]]:
+        """Run a statement and return its rows as dictionaries, for output that is JSON anyway."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement(name), self._with_tenant(params)).fetchall()
+
+    def stream(self, name: str, record: type[Row], /, **params: object) -> Iterator[Row]:
+        """Like `rows`, without holding them all."""
+        with self.connection.cursor(row_factory=class_row(record)) as cursor:
+            yield from cursor.stream(statement(name), self._with_tenant(params))
+
+    def value(self, name: str, /, **params: object) -> Any:  # noqa: ANN401 - whatever the column holds
+        """Return the first column of the first row, or None where there is no row."""
+        row = self.connection.execute(statement(name), self._with_tenant(params)).fetchone()
+        return None if row is None else row[0]
+
+    def run(self, name: str, /, **params: object) -> int:
+        """Run a statement and return the number of rows it touched."""
+        return self.connection.execute(statement(name), self._with_tenant(params)).rowcount
+
+    def run_many(self, name: str, params: Sequence[Params]) -> None:
+        """Run a statement once per set of parameters, in one round trip."""
+        with self.connection.cursor() as cursor:
+            cursor.executemany(statement(name), [self._with_tenant(each) for each in params])
+
+    def _with_tenant(self, params: Params) -> Params:
+        return {"tenant_id": self.tenant_id, **params}
+
+
+class Database:
+    """A database under one role. Safe to share between threads; connections are opened when first needed."""
+
+    def __init__(self, conninfo: str, role: Role, *, max_connections: int = 8) -> None:
+        self.conninfo = conninfo
+        self.role: Role = role
+        self._pool = ConnectionPool(
+            conninfo, min_size=0, max_size=max_connections, open=False, timeout=15, kwargs={"application_name": role}
+        )
+
+    def __enter__(self) -> "Database":
+        """Open the pool."""
+        self._pool.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self, tenant_id: int | None = None, reader: Reader | None = None) -> Iterator[Transaction]:
+        """Commit at the end, roll back on an exception.
+
+        Raises DatabaseUnavailable when the server is out of reach or goes away, IntegrityError when a constraint says no.
+        """
+        with self._connection() as connection, connection.transaction():
+            principals = list(reader.principals) if reader else []
+            connection.execute(_ENTER, (self.role, "" if tenant_id is None else str(tenant_id), principals))
+            yield Transaction(connection, tenant_id)
+
+    @contextmanager
+    def session_lock(self, space: int, tenant_id: int) -> Iterator[bool]:
+        """Hold a tenant's advisory lock for as long as the block lasts; yields whether it was free."""
+        with self._connection() as connection:
+            connection.autocommit = True
+            key = {"space": space, "tenant_id": tenant_id}
+            row = connection.execute(statement("tenants.lock"), key).fetchone()
+            locked = bool(row and row[0])
+            try:
+                yield locked
+            finally:
+                if locked and not connection.broken:
+                    connection.execute(statement("tenants.unlock"), key)
+                connection.autocommit = False
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}") from error
+        except psycopg.IntegrityError as error:
+            raise IntegrityError(f"the database refused a row: {error.diag.constraint_name or _first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

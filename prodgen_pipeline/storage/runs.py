@@ -1,0 +1,22 @@
+"""The record of pipeline runs; a document version names the run that observed it."""
+
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from prodgen_pipeline.storage.database import Transaction
+
+
+def start(tx: Transaction, run_id: str, kind: Literal["sync", "dagster"], actor: str) -> None:
+    """Record that a run began; a run that is resumed under its id begins again."""
+    tx.run("runs.start", run_id=run_id, kind=kind, actor=actor)
+
+
+def finish(tx: Transaction, run_id: str, state: Literal["done", "failed"], error: str | None, counts: dict[str, Any]) -> None:
+    """Record how a run ended and what it counted."""
+    tx.run("runs.finish", run_id=run_id, state=state, error=error, counts=Jsonb(counts))
+
+
+def recent(tx: Transaction, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest runs first."""
+    return tx.dicts("runs.list", limit=limit)

@@ -1,0 +1,75 @@
+"""Tenants: the registry, the lock that lets one run at a time work on a tenant, its change sequence, and alerts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from prodgen_pipeline.core.errors import Busy, NotFound, UsageError
+from prodgen_pipeline.storage.database import Database, Transaction
+
+#: Lock space of runs; the other half of the key is the tenant.
+_RUN_LOCK = 7130002
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A tenant of the registry."""
+
+    tenant_id: int
+    name: str
+    created_at: datetime
+
+
+def add(tx: Transaction, name: str) -> Tenant:
+    """Register a tenant; raises UsageError when the name is taken."""
+    rows = tx.rows("tenants.add", Tenant, name=name)
+    if not rows:
+        raise UsageError(f"tenant {name} exists already")
+    return rows[0]
+
+
+def find(tx: Transaction, name: str) -> Tenant:
+    """Look a tenant up by name; raises NotFound."""
+    rows = tx.rows("tenants.by_name", Tenant, name=name)
+    if not rows:
+        raise NotFound(f"there is no tenant {name}: `prodgen tenant list` names them, `prodgen tenant add {name}` makes it")
+    return rows[0]
+
+
+def list_all(tx: Transaction) -> list[Tenant]:
+    """All tenants by name."""
+    return tx.rows("tenants.list", Tenant)
+
+
+def remove(tx: Transaction) -> None:
+    """Remove the transaction's tenant with everything it has, its audit log excepted."""
+    tx.run("tenants.clear_index")
+    tx.run("tenants.remove")
+
+
+def next_change(tx: Transaction) -> int:
+    """Return the next number of the tenant's change sequence."""
+    return int(tx.value("tenants.next_change"))
+
+
+@contextmanager
+def run_lock(database: Database, tenant: Tenant) -> Iterator[None]:
+    """Be the only run of the tenant; raises Busy when another holds it."""
+    with database.session_lock(_RUN_LOCK, tenant.tenant_id) as locked:
+        if not locked:
+            raise Busy(f"another run is working on tenant {tenant.name}: wait for it, or see `prodgen status`")
+        yield
+
+
+def raise_alert(
+    tx: Transaction, kind: str, subject: str, severity: Literal["info", "warning", "critical"], message: str
+) -> None:
+    """Open an alert about a subject, or note that the open one still holds."""
+    tx.run("alerts.raise", kind=kind, object=subject, severity=severity, message=message)
+
+
+def resolve_alert(tx: Transaction, kind: str, subject: str) -> None:
+    """Close the open alert about a subject, if there is one."""
+    tx.run("alerts.resolve", kind=kind, object=subject)

@@ -1,0 +1,22 @@
+-- record --
+INSERT INTO prodgen.releases (release_id, manifest, created_by, reason)
+VALUES (%(release_id)s, %(manifest)s, %(actor)s, %(reason)s) ON CONFLICT (release_id) DO NOTHING;
+
+-- serve --
+INSERT INTO prodgen.served_releases (tenant_id, release_id, generation_id, actor)
+VALUES (%(tenant_id)s, %(release_id)s, %(generation_id)s, %(actor)s) RETURNING served_seq;
+
+-- served --
+-- What serves the tenant now.
+SELECT v.release_id, v.generation_id, v.served_at, v.actor, r.manifest, g.n_chunks, g.n_terms
+FROM prodgen.served_releases v
+JOIN prodgen.releases r USING (release_id)
+JOIN corpus.generations g USING (tenant_id, generation_id)
+WHERE v.tenant_id = %(tenant_id)s ORDER BY v.served_seq DESC LIMIT 1;
+
+-- list --
+SELECT v.served_seq, v.release_id, v.generation_id, v.served_at, v.actor
+FROM prodgen.served_releases v WHERE v.tenant_id = %(tenant_id)s ORDER BY v.served_seq DESC;
+
+-- show --
+SELECT release_id, manifest, created_at, created_by, reason FROM prodgen.releases WHERE release_id = %(release_id)s;

@@ -1,0 +1,11 @@
+-- start --
+INSERT INTO corpus.runs (tenant_id, run_id, kind, actor) VALUES (%(tenant_id)s, %(run_id)s, %(kind)s, %(actor)s)
+ON CONFLICT (tenant_id, run_id) DO UPDATE SET state = 'running', ended_at = NULL, error = NULL;
+
+-- finish --
+UPDATE corpus.runs SET state = %(state)s, counts = counts || %(counts)s, error = %(error)s, ended_at = now()
+WHERE tenant_id = %(tenant_id)s AND run_id = %(run_id)s;
+
+-- list --
+SELECT run_id, kind, actor, started_at, ended_at, state, counts, error FROM corpus.runs
+WHERE tenant_id = %(tenant_id)s ORDER BY started_at DESC LIMIT %(limit)s;

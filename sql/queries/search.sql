@@ -1,0 +1,50 @@
+-- dense --
+-- Nearest chunks among those that the reader may see, by cosine similarity (vectors are of unit length). An exact scan of the
+-- tenant's generation.
+SELECT e.chunk_id, -(e.embedding <#> %(vector)s::halfvec) AS similarity
+FROM corpus.index_entries e
+WHERE e.tenant_id = %(tenant_id)s AND e.generation_id = %(generation_id)s
+ORDER BY e.embedding <#> %(vector)s::halfvec LIMIT %(limit)s;
+
+-- lexical --
+-- BM25 (Robertson and Zaragoza 2009) over the posting lists of the question's terms. Frequencies of terms in the corpus are counted
+-- over what the reader may see, so scores tell nothing about the rest. coverage: share of the question's weight that the
+-- chunk holds.
+WITH asked AS (
+    SELECT * FROM unnest(%(terms)s::text[], %(weights)s::real[]) AS a (term, weight)
+), postings AS (
+    SELECT t.term, p.chunk_id, p.frequency, p.length
+    FROM corpus.index_terms t,
+        LATERAL unnest(t.chunk_ids, t.frequencies, t.lengths) AS p (chunk_id, frequency, length)
+    WHERE t.tenant_id = %(tenant_id)s AND t.generation_id = %(generation_id)s AND t.term = ANY (%(terms)s)
+), weighted AS (
+    SELECT a.term, a.weight * ln(1 + (%(n_chunks)s - count(p.term) + 0.5) / (count(p.term) + 0.5)) AS idf
+    FROM asked a LEFT JOIN postings p USING (term) GROUP BY a.term, a.weight
+)
+SELECT p.chunk_id,
+    sum(w.idf * p.frequency * (%(k1)s + 1)
+        / (p.frequency + %(k1)s * (1 - %(b)s + %(b)s * p.length / %(mean_length)s))) AS score,
+    sum(w.idf) / (SELECT sum(idf) FROM weighted) AS coverage
+FROM postings p JOIN weighted w USING (term)
+GROUP BY p.chunk_id ORDER BY score DESC, p.chunk_id LIMIT %(limit)s;
+
+-- hits --
+-- The text and address of chunks, rights checked once more on the way out.
+SELECT k.chunk_id, k.document_id, d.uri, s.name AS source, d.served_version AS version, d.title, k.pages, k.heading_path,
+    k.text, k.ordinal
+FROM unnest(%(chunk_ids)s::bigint[]) AS x (chunk_id)
+JOIN corpus.document_chunks k ON k.tenant_id = %(tenant_id)s AND k.chunk_id = x.chunk_id
+JOIN corpus.documents d ON d.tenant_id = k.tenant_id AND d.document_id = k.document_id
+JOIN corpus.sources s ON s.tenant_id = d.tenant_id AND s.source_id = d.source_id
+WHERE d.served_version IS NOT NULL;
+
+-- tokens --
+-- Pseudonyms of values that a question names.
+SELECT label, value_key, token FROM corpus.pseudonyms
+WHERE tenant_id = %(tenant_id)s AND value_key = ANY (%(value_keys)s::bytea[]);
+
+-- record_answer --
+INSERT INTO prodgen.answers (tenant_id, answer_id, actor, release_id, generation_id, question, answer, refused, reason, tier,
+    model, usd, timings_ms, evidence)
+VALUES (%(tenant_id)s, %(answer_id)s, %(actor)s, %(release_id)s, %(generation_id)s, %(question)s, %(answer)s, %(refused)s,
+    %(reason)s, %(tier)s, %(model)s, %(usd)s, %(timings_ms)s, %(evidence)s);
