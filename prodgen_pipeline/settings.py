@@ -1,16 +1,16 @@
 """The only reader of the environment and of prodgen.toml, once, into one frozen tree.
 
-Belongs here: names, defaults, types and where a value came from. Does not: what a value does; rooms take the piece they
-need as an argument. What changes a stage's output is a record in core.configuration; what does not (sizes of batches and
-pools, addresses, time-outs) is a record here. Secrets come from the environment only and are never shown.
+Belongs here: names, defaults, types and where a value came from. Does not: what a value does; rooms take the piece
+they need as an argument. What changes a stage's output is a record in core.configuration; what does not (sizes of
+batches and pools, addresses, time-outs) is a record here. Secrets come from the environment only and are never shown.
 """
 
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
@@ -25,6 +25,9 @@ from prodgen_pipeline.core.configuration import (
     RetrievalConfig,
 )
 from prodgen_pipeline.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 HOME_NAME = ".prodgen"
 CONFIG_NAME = "prodgen.toml"
@@ -145,7 +148,7 @@ class Settings:
 
     def shown(self) -> dict[str, Any]:
         """Every setting with its value, for `prodgen config show`; secrets only say whether they are set."""
-        return {name: _plain(value) for name, value in _items(self)}
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
 
 
 #: Not PRODGEN_*, because every tool of that field reads these names.
@@ -185,14 +188,20 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Any
         name = _FOREIGN.get(setting.name, f"PRODGEN_{setting.name.upper()}")
         if environment.get(name):
             yield setting.name, environment[name]
-        elif is_dataclass(setting.default_factory):
+        elif record := _section(setting):
             section = {
                 inner.name: environment[key]
-                for inner in fields(setting.default_factory)
+                for inner in fields(record)
                 if (key := f"{name}__{inner.name.upper()}") in environment
             }
             if section:
                 yield setting.name, section
+
+
+def _section(setting: "Field[Any]") -> "type[DataclassInstance] | None":
+    """The record of a section; None for a plain value."""
+    factory: Any = setting.default_factory
+    return factory if isinstance(factory, type) and is_dataclass(factory) else None
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
@@ -208,16 +217,16 @@ def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
     return values
 
 
-def _refuse_unknown(values: dict[str, Any], record: type, path: Path, prefix: str) -> None:
+def _refuse_unknown(values: dict[str, Any], record: "type[DataclassInstance]", path: Path, prefix: str) -> None:
     known = {item.name: item for item in fields(record)}
     for name, value in values.items():
         if name not in known:
             raise ConfigurationError(f"{path}: unknown setting {prefix}{name}; `prodgen config show` lists them all")
         if name in _SECRETS and record is Settings:
             raise ConfigurationError(f"{path}: {name} is a secret and comes from the environment only")
-        section = known[name].default_factory
-        if isinstance(value, dict) and is_dataclass(section):
-            _refuse_unknown(value, section, path, f"{prefix}{name}.")  # type: ignore[arg-type]  # a factory that is a class
+        section = _section(known[name])
+        if isinstance(value, dict) and section:
+            _refuse_unknown(value, section, path, f"{prefix}{name}.")
 
 
 def _home(given: str | None, folder: Path, *, create: bool) -> Path | None:
@@ -238,11 +247,6 @@ def _make_home(home: Path) -> Path:
     except OSError as error:
         raise ConfigurationError(f"cannot make {home}: {error.strerror}") from None
     return home
-
-
-def _items(record: object) -> Iterator[tuple[str, Any]]:
-    for item in fields(record):  # type: ignore[arg-type]  # only called with dataclass instances
-        yield item.name, getattr(record, item.name)
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON

@@ -1,6 +1,7 @@
 """The object store: raw bytes of document versions, addressed by content, one prefix a tenant.
 
-The same bytes are stored once per tenant, whatever their name or version. Any fsspec URL will do; a local folder is the default.
+The same bytes are stored once per tenant, whatever their name or version. Any fsspec URL will do; a local folder is
+the default.
 """
 
 import uuid
@@ -31,7 +32,9 @@ class ObjectStore:
             self._fs.mv(part, path)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise TransientError(f"the object store cannot keep {len(data):,} bytes ({reason}): make room and run again") from error
+            raise TransientError(
+                f"the object store cannot keep {len(data):,} bytes ({reason}): make room and run again"
+            ) from error
         return key
 
     def get(self, key: str) -> bytes:
@@ -40,6 +43,7 @@ class ObjectStore:
             data: bytes = self._fs.cat_file(f"{self._root}/{key}")
         except FileNotFoundError:
             raise DocumentRejected(
-                QuarantineReason.RAW_BYTES_LOST, f"object {key} is missing from the object store: restore it, then retry"
+                QuarantineReason.RAW_BYTES_LOST,
+                f"object {key} is missing from the object store: restore it, then retry",
             ) from None
         return data

@@ -68,14 +68,15 @@ def should_refuse(hits: Sequence[Hit], config: RetrievalConfig, question: str = 
     return None if any(_support(hit, config) >= threshold for hit in hits) else NO_EVIDENCE
 
 
-#: Letters, then digits: a model, a ticket, a standard. Not "2nd" or "1990s", nor plain numbers, which are also words.
-_IDENTIFIER = re.compile(r"(?<![\w<])([A-Za-z]+)[-_./]?(\d+)(?![\w>])")
+#: Letters, then digits: a model, a ticket, a standard (AR-500, T88115). Not "2nd", nor plain numbers (also words),
+#: nor short names such as PS3, which documents spell out.
+_IDENTIFIER = re.compile(r"(?<![\w<])([A-Za-z]+)(?:[-_./](\d+)|(\d{2,}))(?![\w>])")
 
 
 def _missing_identifier(question: str, hits: Sequence[Hit]) -> bool:
     texts = [" ".join((hit.text, *hit.heading_path, hit.title or "", hit.uri)) for hit in hits]
-    for letters, digits in _IDENTIFIER.findall(question):
-        spelled = re.compile(rf"(?<![A-Za-z]){letters}[\W_]{{0,2}}0*{digits}(?!\d)", re.IGNORECASE)
+    for letters, marked, joined in _IDENTIFIER.findall(question):
+        spelled = re.compile(rf"(?<![A-Za-z]){letters}[\W_]{{0,2}}0*{marked or joined}(?!\d)", re.IGNORECASE)
         if not any(spelled.search(text) for text in texts):
             return True
     return False

@@ -109,6 +109,9 @@ class _Document:
         return join_small(self._sections, self._section_cost, self.config.min_tokens)
 
     def _section_cost(self, section: Section) -> int:
+        if section.path and section.last - section.first == 1:
+            # A title with nothing under it is never a chunk's worth, however long it is.
+            return 0
         return self.pieces.cost(self.starts[section.first], self.spans[section.last - 1][1])
 
     def limit(self, group: Sequence[Section]) -> int:
@@ -241,17 +244,17 @@ def _next_cut(document: _Document, start: int, stop: int, limit: int) -> tuple[i
 
 
 def _border(document: _Document, first: int, index: int) -> int:
-    """Return the end of the last element before `index` that may end a chunk begun in `first`; 0 where none may.
-
-    A title, or a paragraph that announces the next element with a colon, is not left behind at a chunk's end.
-    """
-    while index > first:
-        before = document.elements[index - 1]
-        announces = before.type is ElementType.PARAGRAPH and before.text.endswith(":")
-        if before.type is not ElementType.TITLE and not announces:
-            return document.spans[index - 1][1]
+    """Return the end of the last element before `index` that may end a chunk begun in `first`; 0 where none may."""
+    while index > first and _belongs_to_next(document.elements[index - 1], document.elements[index]):
         index -= 1
-    return 0
+    return document.spans[index - 1][1] if index > first else 0
+
+
+def _belongs_to_next(before: Element, after: Element) -> bool:
+    """Say whether an element must not be left behind: a title over its text, a paragraph that ends in a colon."""
+    if before.type is ElementType.TITLE:
+        return after.type is not ElementType.TITLE or (after.level or 1) > (before.level or 1)
+    return before.type is ElementType.PARAGRAPH and before.text.endswith(":")
 
 
 def _break_inside(document: _Document, index: int, start: int, reach: int) -> int | None:

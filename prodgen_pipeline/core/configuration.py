@@ -1,7 +1,7 @@
 """What changes a stage's output, one frozen record per stage; each is hashed into that stage's fingerprint.
 
-Belongs here: anything that changes what a stage produces. Does not: batch sizes, pool sizes, time-outs, addresses; those
-are in `settings`, because changing them must not make a single row stale. That split is incrementality.
+Belongs here: anything that changes what a stage produces. Does not: batch sizes, pool sizes, time-outs, addresses;
+those are in `settings`, because changing them must not make a single row stale. That split is incrementality.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,15 @@ class ParsingConfig:
 class CleaningConfig:
     """Which rules normalise elements, in order, and when they have eaten too much."""
 
-    rules: tuple[str, ...] = ("encoding", "unicode", "control_characters", "ligatures", "hyphenation", "running_lines", "whitespace")
+    rules: tuple[str, ...] = (
+        "encoding",
+        "unicode",
+        "control_characters",
+        "ligatures",
+        "hyphenation",
+        "running_lines",
+        "whitespace",
+    )
     #: A document that loses more than this share of its characters is quarantined.
     max_lost_share: float = 0.5
 
@@ -60,7 +68,7 @@ class ChunkingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingConfig:
-    """Which vectors. `precision` is a class: bf16 and f32 vectors of this model may be mixed (neighbour overlap .997)."""
+    """Which vectors. Those computed in bf16 and in f32 may be mixed (neighbour overlap .997)."""
 
     model: str = "all-MiniLM-L6-v2"
     revision: str = "gt-0.1.0"

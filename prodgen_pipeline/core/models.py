@@ -75,7 +75,8 @@ class Chunk:
 
     #: 0-based position within the document version.
     ordinal: int
-    #: Equal to the span `[start, end)` of the redacted document's text, except for table chunks, which repeat their header.
+    #: Equal to the span `[start, end)` of the redacted document's text, except for table chunks, which repeat their
+    #: header.
     text: str
     start: int
     end: int

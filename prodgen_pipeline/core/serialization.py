@@ -1,4 +1,7 @@
-"""Elements as JSON text, the form in which stages hand them over: defaults left out, stable, so that equal elements are equal text."""
+"""Elements as JSON text, the form in which stages hand them over.
+
+Defaults are left out and the order is fixed, so that equal elements are equal text.
+"""
 
 import hashlib
 import json
@@ -28,7 +31,10 @@ def pack(title: str | None, elements: Sequence[Element]) -> PackedElements:
     digest = hashlib.sha256(json.dumps(title).encode())
     digest.update(text.encode())
     return PackedElements(
-        title=title, elements=text, n_chars=sum(len(element.text) for element in elements), output_hash=digest.hexdigest()
+        title=title,
+        elements=text,
+        n_chars=sum(len(element.text) for element in elements),
+        output_hash=digest.hexdigest(),
     )
 
 

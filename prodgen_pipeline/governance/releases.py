@@ -1,7 +1,8 @@
 """Releases: one content-addressed manifest of all that makes an answer, and which of them serves a tenant.
 
-A manifest holds fingerprints and versions, never a generation's id: which generation it is served with stands beside it, per
-tenant. A tenant's first release goes out by a `release.bootstrap` entry; every later one needs a gate or an override.
+A manifest holds fingerprints and versions, never a generation's id: which generation it is served with stands beside
+it, per tenant. A tenant's first release goes out by a `release.bootstrap` entry; every later one needs a gate or an
+override.
 """
 
 import hashlib

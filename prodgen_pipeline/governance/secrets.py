@@ -1,6 +1,7 @@
 """The master key, and the secrets derived from it: one per tenant and purpose, none of them stored.
 
-A tenant's hashes, signatures and pseudonyms are keyed with its own secrets, so that nothing of two tenants can be compared.
+A tenant's hashes, signatures and pseudonyms are keyed with its own secrets, so that nothing of two tenants can be
+compared.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """`deduped_documents`: copies of the same cleaned text under equal rights share one set of chunks.
 
-The first of them is canonical and goes on; the others end here and are found through it. When a canonical document changes or
-goes, its first copy takes over what was made of the shared text in the same transaction, so that the text is never missing.
+The first of them is canonical and goes on; the others end here and are found through it. When a canonical document
+changes or goes, its first copy takes over what was made of the shared text in the same transaction, so that the text
+is never missing.
 """
 
 import hashlib

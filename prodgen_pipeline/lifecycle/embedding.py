@@ -1,7 +1,7 @@
 """`chunk_embeddings`: a vector for every text that has none yet, and the switch of the index to the new versions.
 
-One transaction per batch: vectors and entries of the new version in, those of the old one out. Until it commits, searches find
-the old version; a failure before leaves it served.
+One transaction per batch: vectors and entries of the new version in, those of the old one out. Until it commits,
+searches find the old version; a failure before leaves it served.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Runs one stage: take the rows that wait, map, commit the outputs with their ledger rows and the due rows of the next stage.
+"""Runs one stage: take the rows that wait, map, commit outputs, ledger rows and the next stage's due rows together.
 
-Belongs here: the order of these steps and what a cut-off means. Does not: any stage's own work. Killed anywhere, the next run
-takes up what was not committed; a second run over nothing due does nothing.
+Belongs here: the order of these steps and what a cut-off means. Does not: any stage's own work. Killed anywhere, the
+next run takes up what was not committed; a second run over nothing due does nothing.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,13 @@ class Made:
 class Stage(Protocol):
     """The three things in which stages differ."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The stage's name: that of its table and asset."""
+        ...
 
-    def compute(self, run: Run, pin: Pin, batch: Sequence[Due]) -> list[tuple[Due, Any | DocumentRejected]]:
-        """Read the inputs and do the work, outside of any writing transaction."""
+    def compute(self, run: Run, pin: Pin, batch: Sequence[Due]) -> Sequence[tuple[Due, Any]]:
+        """Read the inputs and do the work, outside of any writing transaction; a result may be a DocumentRejected."""
         ...
 
     def commit(self, tx: Transaction, run: Run, pin: Pin, results: Sequence[tuple[Due, Any]]) -> list[Made]:
@@ -60,9 +63,7 @@ def run_stage(stage: Stage, run: Run, pin: Pin) -> StageCounts:
     return total
 
 
-def _commit(
-    tx: Transaction, stage: Stage, run: Run, pin: Pin, results: Sequence[tuple[Due, Any | DocumentRejected]]
-) -> StageCounts:
+def _commit(tx: Transaction, stage: Stage, run: Run, pin: Pin, results: Sequence[tuple[Due, Any]]) -> StageCounts:
     counts = StageCounts()
     accepted = []
     for due, result in results:
@@ -81,7 +82,7 @@ def _commit(
 
 
 def hand_over(tx: Transaction, pin: Pin, made: Sequence[Made]) -> int:
-    """Let the next stage's rows wait; returns how many documents were cut off instead, their input being what it was."""
+    """Let the next stage's rows wait; returns how many were cut off instead, their input being what it was."""
     cut_off: set[int] = set()
     for place in pin.next:
         due = [

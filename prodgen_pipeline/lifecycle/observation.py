@@ -1,7 +1,7 @@
 """`raw_documents`: what a document store has, compared with what is known, becomes versions that wait for parsing.
 
-Belongs here: reading what may have changed, and acting on the comparison. Does not: the comparison itself (core.versioning).
-A listing that was not complete deletes nothing; a mass delete waits for a person.
+Belongs here: reading what may have changed, and acting on the comparison. Does not: the comparison itself
+(core.versioning). A listing that was not complete deletes nothing; a mass delete waits for a person.
 """
 
 import hashlib
@@ -77,7 +77,9 @@ def observe(run: Run, source: Source, generations: Sequence[Generation]) -> Stag
     return counts
 
 
-def remove_documents(tx: Transaction, generations: Sequence[Generation], document_ids: Sequence[int], cause: str) -> list[int]:
+def remove_documents(
+    tx: Transaction, generations: Sequence[Generation], document_ids: Sequence[int], cause: str
+) -> list[int]:
     """Delete those documents that may be deleted; copies of them take over what they served. Returns the deleted."""
     leaving = documents.deletable(tx, document_ids, cause)
     if leaving:
@@ -113,7 +115,8 @@ def _read_all(run: Run, store: DocumentStore, to_read: Sequence[Change]) -> Iter
         try:
             raw, rejected = _read(run, objects, store, change.listed, limit), None
         except DocumentRejected as error:
-            # Nothing was kept: the sign stands for the content, so that the same refusal is not a new version each time.
+            # Nothing was kept: the sign stands for the content, so that the same refusal is not a new version each
+            # time.
             digest = hashlib.sha256(f"refused:{change.listed.sign}".encode()).digest()
             raw = RawVersion(content_hash=digest, size=change.listed.size, object_key=None, run_id=run.run_id)
             rejected = error
@@ -183,9 +186,7 @@ def _remove_gone(
 ) -> int:
     limits = run.settings.observation
     subject = f"source:{source.name}"
-    too_many = mass_delete(
-        len(gone), listing.n_known, limits.max_delete_share, min_gone=limits.min_delete_documents
-    )
+    too_many = mass_delete(len(gone), listing.n_known, limits.max_delete_share, min_gone=limits.min_delete_documents)
     held_back = too_many and not source.delete_confirmed
     removed = [] if held_back or not gone else remove_documents(tx, generations, gone, "source_delete")
     if removed:

@@ -1,12 +1,12 @@
 """The stages in order, and which fingerprints a run serves: those pinned in the living generations.
 
-A pin is one stage of one lineage. Generations that differ only from some stage on share the pins before it, so that nothing is
-parsed or redacted twice for the sake of a new chunk size.
+A pin is one stage of one lineage. Generations that differ only from some stage on share the pins before it, so that
+nothing is parsed or redacted twice for the sake of a new chunk size.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -16,6 +16,9 @@ from prodgen_pipeline.core.configuration import PipelineConfig
 from prodgen_pipeline.core.versioning import fingerprint
 from prodgen_pipeline.storage.generations import Generation
 from prodgen_pipeline.storage.ledger import Place
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 RAW, PARSED, CLEANED = "raw_documents", "parsed_documents", "cleaned_documents"
 DEDUPED, REDACTED = "deduped_documents", "redacted_documents"
@@ -47,7 +50,7 @@ class Pin:
 
 def fingerprints(configuration: PipelineConfig) -> dict[str, dict[str, str]]:
     """Fingerprint and lineage of every stage under a configuration and this release's code."""
-    parts = {
+    parts: dict[str, tuple[str, DataclassInstance]] = {
         PARSED: (parsers.PARSERS_VERSION, configuration.parsing),
         CLEANED: (cleaning.VERSION, configuration.cleaning),
         DEDUPED: ("1", configuration.deduplication),

@@ -1,20 +1,23 @@
 """Maps a function over tasks, here or in worker processes, so that one bad task costs itself and no more.
 
-Belongs here: workers, their death and their silence. Does not: what a task does. The seam is concurrent.futures.Executor;
-a cluster's executor fits in the same place.
+Belongs here: workers, their death and their silence. Does not: what a task does. The seam is
+concurrent.futures.Executor; a cluster's executor fits in the same place.
 """
 
 import multiprocessing
 import os
 import sys
+import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TypeVar
 
-from prodgen_pipeline.core.errors import DocumentRejected
+from prodgen_pipeline.core.errors import DocumentRejected, ProdgenError
 from prodgen_pipeline.core.models import QuarantineReason
 
 Task = TypeVar("Task")
@@ -43,8 +46,8 @@ class WorkerPool:
     ) -> list[Result | DocumentRejected]:
         """Return one result a task, in order; a rejected document is a value here, not an exception.
 
-        Few tasks run in this process, unless `isolated` says that they may crash or hang. A worker that dies or stays silent
-        is replaced; the task that did it is rejected, the others of its batch are run again.
+        Few tasks run in this process, unless `isolated` says that they may crash or hang. A worker that dies or stays
+        silent is replaced; the task that did it is rejected, the others of its batch are run again.
         """
         if len(tasks) <= self._inline_tasks and not isolated:
             return [_guarded(function, task) for task in tasks]
@@ -54,7 +57,9 @@ class WorkerPool:
             self._stop(kill=True)
             return [self._alone(function, task) for task in tasks]
 
-    def _submit(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Future[Result | DocumentRejected]]:
+    def _submit(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> list[Future[Result | DocumentRejected]]:
         if self._executor is None:
             context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_begin_worker)
@@ -95,6 +100,18 @@ def _guarded(function: Callable[[Task], Result], task: Task) -> Result | Documen
         return rejected
     except MemoryError:
         return DocumentRejected(QuarantineReason.OUT_OF_MEMORY, "the document needs more memory than a worker may use")
+    except ProdgenError:
+        raise
+    except Exception as error:  # a fault of ours costs one document, is named by its place, and stops nothing else
+        return DocumentRejected(
+            QuarantineReason.INTERNAL, f"{type(error).__name__} at {_place(error)}: please report it"
+        )
+
+
+def _place(error: BaseException) -> str:
+    """Where an exception came from: file and line, never its message, which may hold text of the document."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
 def _begin_worker() -> None:
@@ -106,15 +123,20 @@ def _begin_worker() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         # A parent that was killed closes its end of this pipe; without the watch a worker would wait for ever.
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager
 def _no_main_module() -> Iterator[None]:
     """Hide __main__ while workers are started.
 
-    A spawned worker imports its parent's main module; under `python -m dagster` that is four seconds of Dagster in every
-    worker, which needs none of it.
+    A spawned worker imports its parent's main module; under `python -m dagster` that is four seconds of Dagster in
+    every worker, which needs none of it.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

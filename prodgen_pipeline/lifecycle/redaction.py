@@ -1,6 +1,7 @@
 """`redacted_documents`: personal values replaced by the tenant's own pseudonyms.
 
-Values are found in workers; which token stands for a value is decided here, in the commit, where uniqueness can be kept.
+Values are found in workers; which token stands for a value is decided here, in the commit, where uniqueness can be
+kept.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from prodgen_pipeline.core.serialization import pack, unpack
 from prodgen_pipeline.lifecycle.engine import Made
 from prodgen_pipeline.lifecycle.pins import REDACTED, Pin
 from prodgen_pipeline.lifecycle.runs import Run
-from prodgen_pipeline.lifecycle.text_stages import made, read_elements
+from prodgen_pipeline.lifecycle.text_stages import element_row, made, read_elements
 from prodgen_pipeline.storage import outputs, pseudonyms
 from prodgen_pipeline.storage.database import Transaction
 from prodgen_pipeline.storage.ledger import Due
@@ -79,12 +80,7 @@ class Redaction:
             redacted, entities = _replace(elements, found.spans, tokens)
             title = redacted.pop().text if found.title is not None else None
             packed = pack(title, redacted)
-            rows.append(
-                {
-                    "document_id": due.document_id, "lineage": pin.place.lineage, "version": due.version, "title": title,
-                    "n_chars": packed.n_chars, "elements": packed.elements, "entities": Jsonb(entities),
-                }
-            )  # fmt: skip
+            rows.append({**element_row(pin, due, packed), "entities": Jsonb(entities)})
             outcome.append(made(due, packed))
         outputs.write(tx, "redacted", rows)
         return outcome

@@ -1,7 +1,7 @@
 """A whole run over one tenant: observe its sources, run the stages until nothing waits, serve a first release.
 
-Belongs here: the order, the lock, the record of the run. `prodgen sync` calls `sync_tenant`; Dagster's assets call the same pieces
-one by one (defs).
+Belongs here: the order, the lock, the record of the run. `prodgen sync` calls `sync_tenant`; Dagster's assets call
+the same pieces one by one (defs).
 """
 
 from collections.abc import Callable, Iterator

@@ -73,7 +73,7 @@ class Parsing:
     def commit(self, tx: Transaction, run: Run, pin: Pin, results: Sequence[tuple[Due, Parsed]]) -> list[Made]:
         """Write the parsed elements."""
         rows = [
-            {**_row(pin, due, parsed.packed), "media_type": parsed.media_type, "n_pages": parsed.n_pages}
+            {**element_row(pin, due, parsed.packed), "media_type": parsed.media_type, "n_pages": parsed.n_pages}
             for due, parsed in results
         ]
         outputs.write(tx, "parsed", rows)
@@ -118,12 +118,14 @@ class Cleaning:
         self, tx: Transaction, run: Run, pin: Pin, results: Sequence[tuple[Due, tuple[PackedElements, dict[str, int]]]]
     ) -> list[Made]:
         """Write the cleaned elements with the counts of the rules."""
-        rows = [{**_row(pin, due, packed), "rule_counts": Jsonb(counts)} for due, (packed, counts) in results]
+        rows = [{**element_row(pin, due, packed), "rule_counts": Jsonb(counts)} for due, (packed, counts) in results]
         outputs.write(tx, "cleaned", rows)
         return [made(due, packed) for due, (packed, _) in results]
 
 
-def read_elements(run: Run, pin: Pin, stage: outputs.ElementStage, batch: Sequence[Due]) -> list[outputs.StoredElements]:
+def read_elements(
+    run: Run, pin: Pin, stage: outputs.ElementStage, batch: Sequence[Due]
+) -> list[outputs.StoredElements]:
     """What an earlier stage of the pin's lineage made of the batch's documents, in the batch's order."""
     lineage = pin.lineages[f"{stage}_documents"]
     with run.database.transaction(run.tenant.tenant_id) as tx:
@@ -136,7 +138,8 @@ def made(due: Due, packed: PackedElements) -> Made:
     return Made(due=due, output_hash=packed.output_hash, size=packed.n_chars)
 
 
-def _row(pin: Pin, due: Due, packed: PackedElements) -> dict[str, object]:
+def element_row(pin: Pin, due: Due, packed: PackedElements) -> dict[str, object]:
+    """The columns that all tables of elements share."""
     return {
         "document_id": due.document_id,
         "lineage": pin.place.lineage,

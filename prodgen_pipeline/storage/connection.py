@@ -1,7 +1,7 @@
 """Which database a command works on: the embedded one, leased for as long as it is needed, or a team's own.
 
-Belongs here: addresses, logins, whether the schema is this release's. Does not: running the embedded server (embedded), what the
-schema is (migrations).
+Belongs here: addresses, logins, whether the schema is this release's. Does not: running the embedded server
+(embedded), what the schema is (migrations).
 """
 
 from collections.abc import Callable, Iterator
@@ -46,13 +46,11 @@ class Databases:
 
 
 @contextmanager
-def open_databases(
-    settings: Settings, *, progress: Callable[[str], None] = lambda line: None
-) -> Iterator[Databases]:
+def open_databases(settings: Settings, *, progress: Callable[[str], None] = lambda line: None) -> Iterator[Databases]:
     """Open the database that the settings name, its schema being this release's.
 
-    The embedded server is started and brought up to date where needed. Raises ConfigurationError where a team's own database
-    needs `prodgen migrate` first, DatabaseUnavailable where it does not answer.
+    The embedded server is started and brought up to date where needed. Raises ConfigurationError where a team's own
+    database needs `prodgen migrate` first, DatabaseUnavailable where it does not answer.
     """
     with ExitStack() as stack:
         addresses = stack.enter_context(lease_addresses(settings, progress=progress))
@@ -118,7 +116,9 @@ def _create_database(owner: str) -> None:
     except psycopg.errors.DuplicateDatabase:
         return  # another command was first
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"the embedded database does not answer: {str(error).strip().splitlines()[0]}") from error
+        raise DatabaseUnavailable(
+            f"the embedded database does not answer: {str(error).strip().splitlines()[0]}"
+        ) from error
 
 
 def _require_current(addresses: Addresses) -> None:
@@ -127,7 +127,9 @@ def _require_current(addresses: Addresses) -> None:
             if not migrations.is_current(connection):
                 raise ConfigurationError("the database has another release's schema: run `prodgen migrate`")
     except psycopg.errors.InsufficientPrivilege:
-        raise ConfigurationError("the login of PRODGEN_DATABASE_URL may not use prodgen's schema: run `prodgen migrate`") from None
+        raise ConfigurationError(
+            "the login of PRODGEN_DATABASE_URL may not use prodgen's schema: run `prodgen migrate`"
+        ) from None
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(
             f"the database of PRODGEN_DATABASE_URL does not answer: {str(error).strip().splitlines()[0]}"

@@ -1,8 +1,8 @@
 """The way into the database: a pool of connections, and transactions that name their role, tenant and reader.
 
 Belongs here: everything that psycopg must be told. Rows of a table family are read and written by that family's file.
-Every transaction drops to a role that owns nothing and sets the tenant with SET LOCAL, in one statement; without a tenant,
-row-level security shows no row.
+Every transaction drops to a role that owns nothing and sets the tenant with SET LOCAL, in one statement; without a
+tenant, row-level security shows no row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,7 +90,8 @@ class Database:
     def transaction(self, tenant_id: int | None = None, reader: Reader | None = None) -> Iterator[Transaction]:
         """Commit at the end, roll back on an exception.
 
-        Raises DatabaseUnavailable when the server is out of reach or goes away, IntegrityError when a constraint says no.
+        Raises DatabaseUnavailable when the server is out of reach or goes away, IntegrityError when a constraint says
+        no.
         """
         with self._connection() as connection, connection.transaction():
             principals = list(reader.principals) if reader else []
@@ -120,7 +121,9 @@ class Database:
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}") from error
         except psycopg.IntegrityError as error:
-            raise IntegrityError(f"the database refused a row: {error.diag.constraint_name or _first_line(error)}") from error
+            raise IntegrityError(
+                f"the database refused a row: {error.diag.constraint_name or _first_line(error)}"
+            ) from error
 
 
 def _first_line(error: BaseException) -> str:

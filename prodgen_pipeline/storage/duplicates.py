@@ -48,7 +48,9 @@ def promote(tx: Transaction, family: Family, *, later_lineages: Sequence[str], g
     tx.run("duplicates.serve_copies", copies=family.copies, **names)
 
 
-def become_copy(tx: Transaction, document_id: int, version: int, canonical_id: int, later_lineages: Sequence[str]) -> None:
+def become_copy(
+    tx: Transaction, document_id: int, version: int, canonical_id: int, later_lineages: Sequence[str]
+) -> None:
     """Let a document be found through its canonical one; its own rows in later stages go."""
     tx.run("duplicates.become_copy", document_id=document_id, version=version, canonical_id=canonical_id)
     for part in ("later", "redacted"):

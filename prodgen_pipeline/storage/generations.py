@@ -10,7 +10,7 @@ from prodgen_pipeline.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """A living generation; `pins` maps a stage to its fingerprint and lineage, `configuration` is what they were made from."""
+    """A living generation: `pins` maps a stage to its fingerprint and lineage, made from `configuration`."""
 
     generation_id: int
     state: str

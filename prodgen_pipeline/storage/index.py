@@ -1,4 +1,4 @@
-"""The index: vectors kept by text, the entries and term lists of each generation, and the switch from version to version."""
+"""The index: vectors kept by text, entries and term lists of each generation, and the switch between versions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

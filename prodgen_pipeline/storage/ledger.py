@@ -113,7 +113,7 @@ def clear_failure(tx: Transaction, place: Place, document_id: int) -> None:
 
 
 def adopt(tx: Transaction, document_id: int, version: int, later_lineages: Collection[str]) -> bool:
-    """After a cut-off: carry on what later stages still hold under the new version's number; returns whether anything was."""
+    """After a cut-off, carry on under the new version's number what later stages hold; returns whether any did."""
     return tx.run("ledger.adopt_waiting", document_id=document_id, version=version, later=list(later_lineages)) > 0
 
 

@@ -1,13 +1,13 @@
 """Brings a database to the schema of this release: bootstrap, numbered migrations, then functions.
 
-Under one advisory lock and in one transaction, so an interrupted deploy leaves nothing half-made. A migration that was applied
-and whose file has changed since is an error; functions are replaced whenever their files changed.
+Under one advisory lock and in one transaction, so an interrupted deploy leaves nothing half-made. A migration that
+was applied and whose file has changed since is an error; functions are replaced whenever their files changed.
 """
 
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -56,7 +56,7 @@ def _migrate(connection: psycopg.Connection[Any], progress: Callable[[str], None
             continue
         if name in applied and name not in (_BOOTSTRAP, _FUNCTIONS):
             raise ConfigurationError(
-                f"migration {name} was applied and its file has changed since: restore the file and write a new migration"
+                f"migration {name} was applied and its file has changed since: restore it and write a new migration"
             )
         progress(f"migrating: {name}")
         if name != _BOOTSTRAP:
@@ -85,7 +85,7 @@ def _files() -> list[tuple[str, str, list[LiteralString]]]:
 def _read(name: str, paths: list[Path]) -> tuple[str, str, list[LiteralString]]:
     texts = [path.read_text(encoding="utf-8") for path in paths]
     checksum = hashlib.sha256("\x00".join(texts).encode()).hexdigest()
-    return name, checksum, cast(list[LiteralString], texts)
+    return name, checksum, texts
 
 
 def _require_versions(connection: psycopg.Connection[Any]) -> None:
@@ -100,5 +100,6 @@ def _require_versions(connection: psycopg.Connection[Any]) -> None:
         raise ConfigurationError(f"the server has no pgvector: install version {wanted} or newer on it")
     if tuple(int(part) for part in version.split(".")) < MIN_VECTOR:
         raise ConfigurationError(
-            f"pgvector {version} is too old (its index can lose rows): install {wanted} or newer, then ALTER EXTENSION vector UPDATE"
+            f"pgvector {version} is too old (its index can lose rows): install {wanted} or newer, "
+            "then ALTER EXTENSION vector UPDATE"
         )

@@ -62,7 +62,10 @@ class ChunkRow(TypedDict):
 def raw(tx: Transaction, versions: Sequence[tuple[int, int]]) -> dict[int, StoredRaw]:
     """Raw versions by document, asked for as (document, version)."""
     rows = tx.rows(
-        "stages.raw_input", StoredRaw, document_ids=[pair[0] for pair in versions], versions=[pair[1] for pair in versions]
+        "stages.raw_input",
+        StoredRaw,
+        document_ids=[pair[0] for pair in versions],
+        versions=[pair[1] for pair in versions],
     )
     return {row.document_id: row for row in rows}
 

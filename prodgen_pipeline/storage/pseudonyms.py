@@ -11,9 +11,7 @@ LENGTHS = (4, 6, 8, 12, 16, 32)
 Key = tuple[str, bytes]
 
 
-def tokens_for(
-    tx: Transaction, keys: Sequence[Key], make: Callable[[str, str, int], str]
-) -> dict[Key, str]:
+def tokens_for(tx: Transaction, keys: Sequence[Key], make: Callable[[str, str, int], str]) -> dict[Key, str]:
     """The token of every (label, keyed hash), made on first sight by `make(label, digest, length)`.
 
     Two values of a tenant never share a token: on a collision the later one gets more digits.
@@ -28,7 +26,12 @@ def tokens_for(
         fresh = [key for key in missing if key not in known]
         if fresh:
             tokens = [make(label, digest.hex(), length) for label, digest in fresh]
-            tx.run("stages.token_for", labels=[key[0] for key in fresh], value_keys=[key[1] for key in fresh], tokens=tokens)
+            tx.run(
+                "stages.token_for",
+                labels=[key[0] for key in fresh],
+                value_keys=[key[1] for key in fresh],
+                tokens=tokens,
+            )
             known |= _known(tx, fresh)
         found |= known
     if len(found) < len(wanted):

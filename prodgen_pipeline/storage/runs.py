@@ -12,7 +12,9 @@ def start(tx: Transaction, run_id: str, kind: Literal["sync", "dagster"], actor:
     tx.run("runs.start", run_id=run_id, kind=kind, actor=actor)
 
 
-def finish(tx: Transaction, run_id: str, state: Literal["done", "failed"], error: str | None, counts: dict[str, Any]) -> None:
+def finish(
+    tx: Transaction, run_id: str, state: Literal["done", "failed"], error: str | None, counts: dict[str, Any]
+) -> None:
     """Record how a run ended and what it counted."""
     tx.run("runs.finish", run_id=run_id, state=state, error=error, counts=Jsonb(counts))
 

@@ -1,13 +1,13 @@
 """Loads the named statements of sql/queries. No statement is written in Python; identifiers never come from input.
 
-A file of queries is one room of storage. Each statement starts with `-- name --` alone on a line, then comment lines, then
-the statement with %(named)s parameters. A statement's full name is `file.name`.
+A file of queries is one room of storage. Each statement starts with `-- name --` alone on a line, then comment lines,
+then the statement with %(named)s parameters. A statement's full name is `file.name`.
 """
 
 import re
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
@@ -24,8 +24,8 @@ def sql_folder() -> Path:
 def statement(name: str) -> LiteralString:
     """Return the text of the statement `room.name`; raises KeyError for one that is not there."""
     room, _, key = name.partition(".")
-    # The text is ours, shipped with the package: that is what LiteralString is to vouch for.
-    return cast(LiteralString, _room(room)[key])
+    # LiteralString is vouched for here: the text is ours, shipped with the package.
+    return _room(room)[key]
 
 
 def rooms() -> list[str]:

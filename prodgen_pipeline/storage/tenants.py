@@ -34,7 +34,9 @@ def find(tx: Transaction, name: str) -> Tenant:
     """Look a tenant up by name; raises NotFound."""
     rows = tx.rows("tenants.by_name", Tenant, name=name)
     if not rows:
-        raise NotFound(f"there is no tenant {name}: `prodgen tenant list` names them, `prodgen tenant add {name}` makes it")
+        raise NotFound(
+            f"there is no tenant {name}: `prodgen tenant list` names them, `prodgen tenant add {name}` makes it"
+        )
     return rows[0]
 
 

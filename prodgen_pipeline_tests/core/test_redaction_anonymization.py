@@ -40,12 +40,14 @@ def test_the_result_is_that_of_presidio_anonymizer(text_with_spans):
 
     text, spans = text_with_spans
     tokens = tokens_for(text, spans)
-    operators = {
-        label: OperatorConfig(
-            "custom", {"lambda": lambda value, label=label: tokens.get((label, normalise_value(label, value)), "")}
+
+    def put(label: str) -> OperatorConfig:
+        # The engine tries an operator on the word PII before it starts.
+        return OperatorConfig(
+            "custom", {"lambda": lambda value: tokens.get((label, normalise_value(label, value)), "")}
         )
-        for label in LABELS
-    }
+
+    operators = {label: put(label) for label in LABELS}
     results = [RecognizerResult(one.label, one.start, one.end, one.score) for one in spans]
     theirs = AnonymizerEngine().anonymize(text, results, operators)
     ours, placed = anonymize(text, spans, tokens)
@@ -83,4 +85,4 @@ def test_a_value_without_a_token_stops_the_work_and_is_not_named():
 @pytest.mark.parametrize("spans", [[span(0, 3), span(2, 4)], [span(3, 4), span(0, 1)], [span(5, 9)], [span(2, 2)]])
 def test_spans_out_of_order_or_outside_the_text_are_refused(spans):
     with pytest.raises(IntegrityError):
-        anonymize("12345678"[:8], spans, tokens_for("123456789", spans))
+        anonymize("12345678", spans, tokens_for("123456789", spans))

@@ -143,11 +143,13 @@ def test_a_value_that_is_the_whole_text_is_found_at_both_ends():
 def test_of_overlapping_findings_the_surer_stays_then_the_longer():
     text = "https://bob:pw1@acme.org/ with 4111 1111 1111 1111"
     found = detect(text, STRICT)
-    assert values(text, found) == [
-        ("PASSWORD", "pw1"),
-        ("CREDIT_CARD", "4111 1111 1111 1111"),
-    ] or [span.label for span in found] == ["PASSWORD", "CREDIT_CARD"]
+    assert values(text, found) == [("PASSWORD", "pw1"), ("CREDIT_CARD", "4111 1111 1111 1111")]
     assert all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
+
+
+def test_of_one_type_the_outer_finding_stays_whatever_the_scores():
+    text = "Phone: 21 253 109 8211-Office"
+    assert values(text, detect(text, PII)) == [("PHONE_NUMBER", "21 253 109 8211")]
 
 
 def test_pseudonyms_are_never_part_of_a_finding():
@@ -192,14 +194,12 @@ def test_a_label_in_an_element_of_its_own_supports_the_next_element():
     ]
 
 
-PIECES = st.sampled_from(
-    [text for text, _, _ in FOUND]
-    + LEFT_ALONE
-    + ["\n\n", "\t", "<PERSON_7f3a>", "Phone:", "passport", "card", "1234", "-", "@", "."]
-)
-TEXTS = st.lists(PIECES | st.text(alphabet="0123456789 -.()+@:/abAB\n\u200b\u00a0", max_size=24), max_size=6).map(
+FRAGMENTS = ["\n\n", "\t", "<PERSON_7f3a>", "Phone:", "passport", "card", "1234", "-", "@", "."]
+NOISE = st.text(alphabet="0123456789 -.()+@:/abAB\n\u200b\u00a0", max_size=24)
+TEXTS = st.lists(st.sampled_from([text for text, _, _ in FOUND] + LEFT_ALONE + FRAGMENTS) | NOISE, max_size=6).map(
     " ".join
 )
+NAMED_POLICY = st.sampled_from([PII, STRICT])
 
 
 def redact(text: str, config: RedactionConfig) -> str:
@@ -210,7 +210,7 @@ def redact(text: str, config: RedactionConfig) -> str:
 
 
 @settings(deadline=None, max_examples=60)
-@given(TEXTS, st.sampled_from([PII, STRICT]))
+@given(TEXTS, NAMED_POLICY)
 def test_redacting_redacted_text_changes_nothing(text, config):
     once = redact(text, config)
     assert redact(once, config) == once
@@ -224,7 +224,6 @@ def test_spans_are_sorted_disjoint_inside_the_text_and_what_is_outside_stays(tex
     assert borders == sorted(borders)
     assert all(span.start < span.end for span in spans)
     outside = [text[start:end] for start, end in zip(borders[::2], borders[1::2], strict=True)]
-    assert re.split(r"<[A-Z_]+_[0-9a-f]{4}>", redact(text.replace("<PERSON_7f3a>", ""), PHI)) or outside
     position = 0
     redacted = redact(text, PHI)
     for piece in outside:
@@ -238,7 +237,7 @@ def found_without_skipping(text: str, config: RedactionConfig) -> set[tuple[int,
     found = set()
     for rule in rules:
         for raw in rule.recognizer.analyze(text, [rule.label], None):
-            score = order_of_work._score(rule, raw.score, text, raw.start, raw.end, Context())
+            score = order_of_work._score(rule, raw.score, text, (raw.start, raw.end), 0, Context())
             if score >= config.score_threshold:
                 found.add((raw.start, raw.end, rule.label, score))
     return found
@@ -256,7 +255,7 @@ def test_a_long_text_yields_what_its_paragraphs_yield():
     paragraphs = [text for text, _, _ in FOUND if "PRIVATE KEY" not in text] * 40
     text = "\n\n".join(paragraphs)
     assert len(text) > order_of_work.PIECE
-    alone = [(value) for paragraph in paragraphs for value in values(paragraph, detect(paragraph, PII))]
+    alone = [value for paragraph in paragraphs for value in values(paragraph, detect(paragraph, PII))]
     assert values(text, detect(text, PII)) == alone
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from prodgen_pipeline.core.errors import UsageError
 from prodgen_pipeline.core.redaction import PSEUDONYM, normalise_value, pseudonym, type_word
 
+LABELS = st.from_regex(r"[A-Z][A-Z0-9]{0,8}(_[A-Z0-9]{1,8}){0,3}", fullmatch=True)
+
 
 def test_a_pseudonym_shows_its_type_and_the_start_of_the_hash():
     assert pseudonym("EMAIL_ADDRESS", "7F3A99") == "<EMAIL_ADDRESS_7f3a>"
@@ -46,7 +48,7 @@ def test_other_text_in_angle_brackets_is_no_pseudonym():
     [
         (
             "EMAIL_ADDRESS",
-            ["Ann@Acme.org", "ann@acme.org", "ann at acme.org", "ann (at) acme.org", "ann@ac\u200bme.org"],
+            ["Ann@Acme.org", "ann@acme.org", "ann (at) acme.org", "ann@ac\u200bme.org"],
         ),
         ("PHONE_NUMBER", ["+46 (0)8 928 571 38", "+46 8 928 57138", "0046 8 92857138", "+46-8-928-571-38 ext. 4"]),
         ("PHONE_NUMBER", ["618-226-1460", "(618) 226 1460", "618.226.1460"]),

@@ -17,8 +17,12 @@ from prodgen_pipeline.storage.tenants import Tenant
 def folder(tmp_path: Path) -> Path:
     store = tmp_path / "store"
     store.mkdir()
-    (store / "leave.md").write_text("# Leave\n\nEverybody has 25 days of annual leave. Ask your lead two weeks ahead.\n")
-    (store / "travel.txt").write_text("Train travel in second class is refunded in full.\n\nWrite to travel@example.org.\n")
+    (store / "leave.md").write_text(
+        "# Leave\n\nEverybody has 25 days of annual leave. Ask your lead two weeks ahead.\n"
+    )
+    (store / "travel.txt").write_text(
+        "Train travel in second class is refunded in full.\n\nWrite to travel@example.org.\n"
+    )
     return store
 
 

@@ -27,7 +27,7 @@ class DocumentStore(Protocol):
 
 
 def open_store(uri: str, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> DocumentStore:
-    """Open the store behind a source's URI: a path, or any fsspec URL of a folder. Raises UsageError for an unknown kind."""
+    """Open the store behind a source's URI, a path or the fsspec URL of a folder; raises UsageError for other kinds."""
     from prodgen_pipeline.clients.document_stores.folder import FolderStore
 
     scheme, separator, _ = uri.partition("://")

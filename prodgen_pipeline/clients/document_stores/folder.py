@@ -1,8 +1,8 @@
 """A folder of files, through fsspec.
 
-Hidden names and symbolic links are not listed: the first are other programs' (.git, .DS_Store), the second can lead out of the
-folder that its owner meant to share. The sign of change holds time, size, mode and inode, so that a file put in another's
-place under the same time and size, or made readable again, is read again.
+Hidden names and symbolic links are not listed: the first are other programs' (.git, .DS_Store), the second can lead
+out of the folder that its owner meant to share. The sign of change holds time, size, mode and inode, so that a file
+put in another's place under the same time and size, or made readable again, is read again.
 """
 
 import fnmatch
@@ -40,7 +40,8 @@ class FolderStore:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise DocumentRejected(
-                QuarantineReason.UNREADABLE, f"the file cannot be read ({reason}): make it readable for the pipeline's user"
+                QuarantineReason.UNREADABLE,
+                f"the file cannot be read ({reason}): make it readable for the pipeline's user",
             ) from None
         if len(data) > max_bytes:
             raise DocumentRejected(
@@ -100,5 +101,5 @@ def _sign(info: dict[str, Any]) -> str:
 
 
 def _display(name: str) -> str:
-    """A name that the database can hold: bytes that are no UTF-8 become \\xNN."""
+    """A name that the database can hold: bytes that are no UTF-8 become a backslash, x and two digits."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -71,7 +71,7 @@ def _bulk_engine(threads: int, _process: int) -> Embedder:
     try:
         from prodgen_pipeline.clients.embedding.openvino_engine import OpenVinoEmbedder
     except ImportError as error:
-        logger.warning("OpenVINO cannot be imported (%s): embedding with numpy, at a third of the speed", error)
+        logger.warning("OpenVINO cannot be imported (%s): embedding with numpy, at half the speed", error)
         return query_embedder()
     return OpenVinoEmbedder(tensors(), WordPieceTokenizer.load(), threads=threads)
 

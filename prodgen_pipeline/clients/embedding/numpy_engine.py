@@ -1,7 +1,6 @@
-"""The embedding model in plain numpy: ready in a fifth of a second, where OpenVINO takes one to load and compile.
+"""The embedding model in plain numpy: ready in a fifth of a second, where OpenVINO takes more than half of one.
 
-For a question typed once, and where OpenVINO does not run. Bulk work belongs to `openvino_engine`, three times as
-fast.
+For a question typed once, and where OpenVINO does not run. Bulk work belongs to `openvino_engine`, twice as fast.
 """
 
 import ctypes

@@ -16,6 +16,7 @@ from unstructured.partition.html import parser as library_parser
 from unstructured.partition.html import partition_html
 
 from prodgen_pipeline.clients.parsers.content import Content, reject
+from prodgen_pipeline.clients.parsers.html_table import expand_spans, own_parts
 from prodgen_pipeline.clients.parsers.unstructured_library import LIBRARY, QUIET, translated
 from prodgen_pipeline.core.models import Element, ElementType, ParsedDocument, QuarantineReason
 
@@ -76,6 +77,8 @@ def _elements(root: etree._Element) -> Iterator[Element]:
         element.tag = _KEPT_AS[element.tag]
     for layout in [table for table in root.iter("table") if _is_layout(table)]:
         _flatten(layout)
+    for data_table in root.iter("table"):
+        expand_spans(data_table)
     languages = [_language(block) for block in root.iter("pre")]
     markup = etree.tostring(root, encoding="unicode", method="html")
     found = list(translated(partition_html(text=markup, **QUIET)))
@@ -85,23 +88,18 @@ def _elements(root: etree._Element) -> Iterator[Element]:
 _TABLE_PARTS = ("thead", "tbody", "tfoot", "tr", "td", "th", "caption", "colgroup")
 
 
-def _own_parts(table: etree._Element, *tags: str) -> list[etree._Element]:
-    """The parts of this table, without those of tables inside its cells."""
-    return [part for part in table.iter(*tags) if next(part.iterancestors("table"), None) is table]
-
-
 def _is_layout(table: etree._Element) -> bool:
     """True for a table that says so, and for one without header cells that holds another table or a single column."""
     if (table.get("role") or "").lower() in ("presentation", "none"):
         return True
-    if _own_parts(table, "th"):
+    if own_parts(table, "th"):
         return False
-    rows = _own_parts(table, "tr")
+    rows = own_parts(table, "tr")
     return table.find(".//table") is not None or all(len(row.findall("td")) <= 1 for row in rows)
 
 
 def _flatten(table: etree._Element) -> None:
-    for part in _own_parts(table, *_TABLE_PARTS):
+    for part in own_parts(table, *_TABLE_PARTS):
         part.tag = "div"
     table.tag = "div"
 

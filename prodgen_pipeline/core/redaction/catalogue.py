@@ -27,7 +27,7 @@ from prodgen_pipeline.core.redaction.national_identifiers import national_identi
 from prodgen_pipeline.core.redaction.rules import Rule, pattern_rule, presidio_rule, words
 
 # Seven digits on one line, in groups or not, that are neither a date nor the decimals of a number.
-_DIGIT_GROUPS = r"(?<!\w)(?<!\d\.)(?!\d{4}-\d\d-\d\d(?!\d))(?!\d+\.\d+(?![\d.-]))\d(?:[^\w\n]{0,4}\d){6}"
+_SEVEN_DIGITS = r"(?<!\w)(?<!\d\.)(?!\d{4}-\d\d-\d\d(?!\d))(?!\d+\.\d+(?![\d.-]))\d(?:[^\w\n]{0,4}\d){6}"
 
 _PHONE_WORDS = (
     r"phone(?: number)?|telephone|tel|mobile|cell|cellphone|fax|call(?:ed)?|dial|sms|whatsapp|hotline|ph|telefon"
@@ -36,7 +36,6 @@ _PHONE_WORDS = (
 _CARD_WORDS = r"card(?: number| no)?|credit|debit|visa|mastercard|maestro|amex|discover|jcb|diners|cc|pan"
 _ACCOUNT_WORDS = r"account (?:number|no|#|id)|acc(?:oun)?t|bank account|a/c|kontonummer|iban"
 _BIRTH_WORDS = r"born|birth ?(?:day|date)|date of birth|dob|d\.o\.b\.?|geboren|geburtsdatum"
-_GROUPED = r"(?:\+\d{1,3}[ .-]?)?(?:\(\+?\d{1,5}\)[ .-]?)?\d(?:[ .-]?\(?\d\)?){4,13}\d(?: ?(?:x|ext\.?|#) ?\d{1,6})?"
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -67,35 +66,7 @@ def contact_rules() -> list[Rule]:
             # In a web address it is a login or a password, which `credentials` takes.
             unless_after=re.compile(r"://[^\s/@]*$"),
         ),
-        presidio_rule(
-            "PhoneRecognizer",
-            "PHONE_NUMBER",
-            _DIGIT_GROUPS,
-            _PHONE_WORDS,
-            # Presidio's regions less those whose writing is the same or is not certain without a word beside it.
-            options={"supported_regions": ("US", "GB", "FR", "DE", "IN", "AU")},
-            margin=0,
-            # International, North American, British and French writing; anything else needs a word beside it.
-            certain=r"\+\d[\d ()./-]{7,}\d(?:.{0,6}\d+)?|(?:1[ .-]?)?\(\d{3}\) ?\d{3}[ .-]\d{4}(?:.{0,6}\d+)?"
-            r"|(?:1[ .-])?\d{3}([-.])\d{3}\1\d{4}(?:.{0,6}\d+)?|0\d{2,4} \d{3,4} ?\d{3,4}|0\d(?:[ .-]\d\d){4}",
-        ),
-        pattern_rule(
-            "PHONE_NUMBER",
-            rf"(?<![\w.+/-])(?!\d{{4}}-\d\d-\d\d(?!\d))(?!\d+\.\d+(?![\d.])){_GROUPED}(?![\w/-])",
-            0.4,
-            _DIGIT_GROUPS,
-            _PHONE_WORDS,
-            reach=40,
-        ),
-        pattern_rule(
-            "PHONE_NUMBER", rf"(?<![\w.+/-])(?=\+[1-9](?:\D{{0,3}}\d){{8}}){_GROUPED}(?![\w/-])", 0.6, _DIGIT_GROUPS
-        ),
-        pattern_rule(
-            "PHONE_NUMBER",
-            rf"(?<![\w.+/-]){_GROUPED}(?=[ -]{{1,2}}\(?(?:office|fax|mobile|cell|home|desk)\b)",
-            0.6,
-            _DIGIT_GROUPS,
-        ),
+        *_phone_rules(),
         Rule(
             label="IP_ADDRESS",
             recognizer=recognizers.OrdinaryIpRecognizer(),
@@ -121,6 +92,30 @@ def contact_rules() -> list[Rule]:
                 ),
                 (r"(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])", 0.6),
             ),
+        ),
+    ]
+
+
+def _phone_rules() -> list[Rule]:
+    """Writings that are certain by themselves, then any seven to fifteen digits beside a word."""
+    border, end = r"(?<![\w.+/-])", r"(?![\w/-])"
+    extension = r"(?: ?(?:x|ext\.?|#) ?\d{1,6})?"
+    grouped = rf"(?:\+\d{{1,3}}[ .-]?)?(?:\(\+?\d{{1,5}}\)[ .-]?)?\d(?:[ .-]?\(?\d\)?){{4,13}}\d{extension}"
+    north_american = rf"(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])\d{{3}}[.-]\d{{4}}{extension}"
+    no_date_or_decimal = r"(?!\d{4}-\d\d-\d\d(?!\d))(?!\d+\.\d+(?![\d.]))"
+    place = r"(?=[ -]{1,2}\(?(?:office|fax|mobile|cell|home|desk)\b)"
+    certain = (rf"{north_american}{end}", rf"(?=\+[1-9](?:\D{{0,3}}\d){{8}}){grouped}{end}", rf"{grouped}{place}")
+    return [
+        Rule(
+            label="PHONE_NUMBER",
+            recognizer=recognizers.NationalPhoneRecognizer(),
+            policy="pii",
+            gate=SIX_DIGITS,
+            anchor=re.compile(r"0\d"),
+        ),
+        *(pattern_rule("PHONE_NUMBER", f"{border}{form}", 0.6, _SEVEN_DIGITS) for form in certain),
+        pattern_rule(
+            "PHONE_NUMBER", f"{border}{no_date_or_decimal}{grouped}{end}", 0.4, _SEVEN_DIGITS, _PHONE_WORDS, reach=40
         ),
     ]
 
@@ -161,7 +156,7 @@ def medical_rules() -> list[Rule]:
     record_words = (
         r"mrn|medical record(?: number| no)?|patient (?:id|number|no)|chart (?:number|no)|hospital (?:number|no)"
     )
-    number = r"\b(?=[A-Z-]{0,5}\d)[A-Z]{0,4}-?\d[\d-]{3,14}\d\b"
+    number = r"\b(?!\d{4}-\d\d-\d\d\b)(?=[A-Z-]{0,5}\d)[A-Z]{0,4}-?\d[\d-]{3,14}\d\b"
     return [
         pattern_rule(
             "MEDICAL_RECORD_NUMBER",

@@ -7,9 +7,6 @@ import re
 
 from prodgen_pipeline.core.redaction.folding import fold
 
-#: The farthest that a rule looks back.
-MAX_REACH = 64
-
 
 class Context:
     """Words before a value in its text, or in the label before the text."""
@@ -18,15 +15,15 @@ class Context:
         #: Text not part of the analysed one that supports values near its start; empty for none.
         self.outside = outside
 
-    def supports(self, work: str, start: int, words: re.Pattern[str], reach: int) -> bool:
-        """Whether `words` stand within `reach` characters before `start`."""
-        if words.search(work, max(0, start - reach), start):
+    def supports(self, work: str, start: int, words: re.Pattern[str], earliest: int) -> bool:
+        """Whether `words` stand between `earliest` and `start`, or near enough before the text."""
+        if words.search(work, earliest, start):
             return True
-        return start <= reach and words.search(self.outside) is not None
+        return earliest == 0 and words.search(self.outside) is not None
 
     def mentions(self, work: str, start: int, end: int, words: re.Pattern[str]) -> bool:
         """Whether `words` stand anywhere that could support a value in `work[start:end]`; cheaper than asking each."""
-        return bool(words.search(work, max(0, start - MAX_REACH), end) or words.search(self.outside))
+        return bool(words.search(work, start, end) or words.search(self.outside))
 
 
 class TableContext(Context):
@@ -36,11 +33,11 @@ class TableContext(Context):
         super().__init__(fold(table.partition("\n")[0]).text)
         self._columns = self.outside.split("\t")
 
-    def supports(self, work: str, start: int, words: re.Pattern[str], reach: int) -> bool:
-        """Whether `words` stand above the cell at `start`, or within `reach` characters before it in its row."""
+    def supports(self, work: str, start: int, words: re.Pattern[str], earliest: int) -> bool:
+        """Whether `words` stand above the cell at `start`, or before it in its row and not before `earliest`."""
         # Rows longer than this are no tables; the bound keeps a single endless line linear.
         row = work.rfind("\n", max(0, start - 4_096), start) + 1
         column = work.count("\t", row, start)
         if row > 0 and column < len(self._columns) and words.search(self._columns[column]):
             return True
-        return words.search(work, max(row, start - reach), start) is not None
+        return words.search(work, max(row, earliest), start) is not None

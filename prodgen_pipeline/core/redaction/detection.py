@@ -40,8 +40,8 @@ _MAX_PASSES = 16
 def detect(text: str, config: RedactionConfig) -> list[EntitySpan]:
     """The entities of a text in order, none overlapping; offsets in characters of `text` as given.
 
-    Of overlapping findings the one with the higher score stays, then the longer, then the earlier. Pseudonyms in the
-    text are never part of a finding.
+    Of overlapping findings the one with the higher score stays, then the longer, then the earlier; of one type inside
+    another of the same type, the outer. Pseudonyms in the text are never part of a finding.
 
     Raises:
         ConfigurationError: the policy does not exist.
@@ -116,8 +116,9 @@ def _in_piece(work: str, start: int, end: int, rank: int, context: Context) -> I
     """All findings in `work[start:end]` with their scores, which may be 0."""
     for rule in _concerned(work, start, end, rank, context):
         for first, last, raw in _findings(rule, work[start:end]):
-            score = _score(rule, raw, work, start + first, start + last, context)
-            yield EntitySpan(start=start + first, end=start + last, label=rule.label, score=score, rule=rule.name)
+            value = (start + first, start + last)
+            score = _score(rule, raw, work, value, start, context)
+            yield EntitySpan(start=value[0], end=value[1], label=rule.label, score=score, rule=rule.name)
 
 
 def _concerned(work: str, start: int, end: int, rank: int, context: Context) -> Iterator["Rule"]:
@@ -144,14 +145,17 @@ def _findings(rule: "Rule", piece: str) -> Iterator[tuple[int, int, float]]:
             yield start + raw.start, start + raw.end, raw.score
 
 
-def _score(rule: "Rule", raw: float, work: str, start: int, end: int, context: Context) -> float:
-    """The score of one finding; 0 for what is no finding of this rule at all."""
+def _score(rule: "Rule", raw: float, work: str, span: tuple[int, int], block_start: int, context: Context) -> float:
+    """The score of one finding; 0 for what is no finding of this rule at all. A paragraph is all the context it has."""
+    start, end = span
     value = work[start:end]
     if MASK in work[max(0, start - 1) : end + 1] or not rule.admits(work, start, end):
         return 0.0
     if rule.unless_after and rule.unless_after.search(work[max(0, start - _LOOK_BACK) : start]):
         return 0.0
-    supported = rule.context is not None and context.supports(work, start, rule.context, rule.reach)
+    supported = rule.context is not None and context.supports(
+        work, start, rule.context, max(block_start, start - rule.reach)
+    )
     return round(rule.score(raw, value, supported=supported), 2)
 
 
@@ -159,11 +163,24 @@ def _resolve(candidates: Iterable[EntitySpan]) -> list[EntitySpan]:
     """The best of each group of overlapping spans; those that do not overlap any of the best."""
     kept: list[EntitySpan] = []
     starts: list[int] = []
-    for span in sorted(candidates, key=lambda span: (-span.score, span.start - span.end, span.start, span.label)):
+    for span in sorted(
+        _outermost(candidates), key=lambda span: (-span.score, span.start - span.end, span.start, span.label)
+    ):
         place = bisect_left(starts, span.end)
         if place == 0 or kept[place - 1].end <= span.start:
             starts.insert(place, span.start)
             kept.insert(place, span)
+    return kept
+
+
+def _outermost(candidates: Iterable[EntitySpan]) -> list[EntitySpan]:
+    """Without spans inside another one of their type, which takes over the higher score: no digit of a number is left."""
+    kept: list[EntitySpan] = []
+    for span in sorted(candidates, key=lambda span: (span.label, span.start, -span.end)):
+        if kept and kept[-1].label == span.label and span.end <= kept[-1].end:
+            kept[-1] = replace(kept[-1], score=max(kept[-1].score, span.score))
+        else:
+            kept.append(span)
     return kept
 
 

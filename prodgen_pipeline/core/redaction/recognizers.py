@@ -7,12 +7,15 @@ Importing this module imports Presidio (seconds), so only `catalogue` and `crede
 import ipaddress
 import re
 
-from presidio_analyzer import Pattern, PatternRecognizer
+from phonenumbers import PhoneNumberMatcher
+from presidio_analyzer import Pattern, PatternRecognizer, RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
     EmailRecognizer,
     IbanRecognizer,
     IpRecognizer,
+    PhoneRecognizer,
 )
 from tldextract import TLDExtract
 
@@ -81,6 +84,35 @@ class IssuedCardRecognizer(CreditCardRecognizer):
             0.3,
         ),
     ]
+
+
+class NationalPhoneRecognizer(PhoneRecognizer):
+    """Presidio's phone recogniser on numbers that begin with a trunk zero and are written in groups.
+
+    Presidio's searches the whole text once per region, 15 KB per CPU-second on tables of numbers; and what it finds bare
+    needs a word beside it to count, for which a pattern does as well. Validity is decided as there, by region.
+    """
+
+    SCORE = 0.6
+    _SHAPE = re.compile(
+        r"(?<![\w.+/-])(?:\(0\d{1,4}\) ?|0\d{1,4}[ /-])(?:\d{2,4}[ -]){0,3}\d{2,8}(?![\w/-])|(?<![\w.+/-])0\d(?:\.\d\d){4}(?!\w)"
+    )
+
+    def __init__(self) -> None:
+        super().__init__(supported_regions=("GB", "DE", "FR", "IN", "IT", "AU"))
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        """The numbers of that shape that some region knows as valid."""
+        return [
+            RecognizerResult(self.supported_entities[0], shape.start(), shape.end(), self.SCORE)
+            for shape in self._SHAPE.finditer(text)
+            if self._is_valid(shape.group())
+        ]
+
+    def _is_valid(self, value: str) -> bool:
+        return any(PhoneNumberMatcher(value, region, self.leniency).has_next() for region in self.supported_regions)
 
 
 class OrdinaryIpRecognizer(IpRecognizer):

@@ -5,7 +5,6 @@ themselves (`catalogue`, `national_identifiers`, `credentials`). Importing this 
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, predefined_recognizers
@@ -104,19 +103,16 @@ def presidio_rule(
     policy: str = "pii",
     certain: str | None = None,
     patterns: tuple[tuple[str, float], ...] = (),
-    options: Mapping[str, object] | None = None,
-    margin: int = 64,
 ) -> Rule:
     """A rule on Presidio's recogniser `name`; `certain=""` means never without context."""
     shapes = {"patterns": [Pattern(label, regex, score) for regex, score in patterns]} if patterns else {}
     return Rule(
         label=label,
-        recognizer=getattr(predefined_recognizers, name)(supported_entity=label, **shapes, **(options or {})),
+        recognizer=getattr(predefined_recognizers, name)(supported_entity=label, **shapes),
         policy=policy,
         gate=gate,
         anchor=re.compile(anchor),
         context=words(context) if context else None,
-        margin=margin,
         certain=None if certain is None else re.compile(certain, re.IGNORECASE) if certain else NEVER,
     )
 

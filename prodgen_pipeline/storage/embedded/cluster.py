@@ -32,6 +32,9 @@ SETTINGS: Mapping[str, str] = {
     # Nobody replicates this server; backups are dumps.
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    # When one of its processes crashes, the server ends and our supervisor starts it again, which is one path for every
+    # kind of death. Left to itself it would recover in place, where a fast shutdown hangs (18.4: 1 in 6 tries).
+    "restart_after_crash": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",

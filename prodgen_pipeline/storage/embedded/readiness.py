@@ -2,8 +2,7 @@
 
 Belongs here: the first two messages of PostgreSQL's protocol. Does not: anything that needs a driver.
 
-An open socket is not enough. After one of its processes has crashed, a postmaster goes on listening, keeps the word
-`ready` in its pid file, and turns everyone away until recovery is over.
+An open socket is not enough: a postmaster that is ending goes on listening for a moment and turns everyone away.
 """
 
 import socket

@@ -28,9 +28,8 @@ from prodgen_pipeline.storage.embedded.privileges import Identity, adopt_files, 
 from prodgen_pipeline.storage.embedded.processes import pid_file_lines, pid_in_pid_file
 from prodgen_pipeline.storage.embedded.readiness import takes_connections
 
-#: A server that ends by itself is started this often in all, counting anew once it has been up for a minute.
+#: Starts in a row that may fail before we say so; one that was ready and then ended begins anew.
 _MAX_STARTS = 3
-_SETTLED_SECONDS = 60.0
 #: A fast shutdown writes a checkpoint first; after this long it is cut short and recovery does that work later.
 _FAST_STOP_SECONDS = 30.0
 _HARD_STOP_SECONDS = 40.0
@@ -187,15 +186,13 @@ class Server:
                 raise self._failure("postgres", status)
             self._enter(Phase.PREPARING)
         elif self._is_ready():
+            self._starts = 0
             self._enter(Phase.READY)
 
     def _after_death(self) -> None:
-        if self._exit_status() is None:
-            return
-        self._forget_child()
-        if time.monotonic() - self._phase_since > _SETTLED_SECONDS:
-            self._starts = 0
-        self._enter(Phase.PREPARING if self._starts < _MAX_STARTS else Phase.GONE)
+        if self._exit_status() is not None:
+            self._forget_child()
+            self._enter(Phase.PREPARING)
 
     def _after_stop(self) -> None:
         if self._child is None or self._exit_status() is not None:
