@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -37,9 +38,8 @@ def template(server: embedded.EmbeddedServer) -> str:
     return "template_prodgen"
 
 
-@pytest.fixture
-def addresses(server: embedded.EmbeddedServer, template: str) -> Iterator[Addresses]:
-    """A database of the test's own."""
+@contextmanager
+def _clone(server: embedded.EmbeddedServer, template: str) -> Iterator[Addresses]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server.dsn("postgres", embedded.OWNER), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -49,6 +49,20 @@ def addresses(server: embedded.EmbeddedServer, template: str) -> Iterator[Addres
             serving=server.dsn(name, "prodgen_serving"),
         )
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def addresses(server: embedded.EmbeddedServer, template: str) -> Iterator[Addresses]:
+    """A database of the test's own."""
+    with _clone(server, template) as addresses:
+        yield addresses
+
+
+@pytest.fixture
+def second_addresses(server: embedded.EmbeddedServer, template: str) -> Iterator[Addresses]:
+    """Another one, to compare with."""
+    with _clone(server, template) as addresses:
+        yield addresses
 
 
 @pytest.fixture

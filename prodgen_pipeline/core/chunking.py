@@ -10,6 +10,7 @@ no longer fits, else at a sentence end (in code at a blank line, in tables betwe
 """
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _PROSE_BREAKS: tuple[str | None, ...] = (None, "\n", " ")
 _GAP = re.compile(r"\s*")
 _LINE_GAP = re.compile(r"(?:[ \t]*\n)*")
 _MAX_PSEUDONYM_CHARS = 128
+#: The tokenizer gives up on longer words.
+MAX_WORD_CHARS = 100
 
 
 def document_text(elements: Sequence[Element]) -> tuple[str, list[tuple[int, int]]]:
@@ -194,6 +197,22 @@ def _outside_pseudonym(text: str, start: int, position: int) -> int:
     return opening if opening > start else match.end()
 
 
+def _hard_cut(text: str, start: int, reach: int) -> tuple[int, bool]:
+    """Cut where there is no good place: beside a character that is a word by itself, else anywhere; and which it was."""
+    for position in range(reach, max(start, reach - MAX_WORD_CHARS), -1):
+        if _stands_alone(text[position - 1]) or _stands_alone(text[position : position + 1]):
+            outside = _outside_pseudonym(text, start, position)
+            return outside, outside == position
+    return _outside_pseudonym(text, start, reach), False
+
+
+def _stands_alone(character: str) -> bool:
+    """Say whether the tokenizer makes a word of every such character: Chinese ones and punctuation."""
+    if "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf":
+        return True
+    return bool(character) and unicodedata.category(character).startswith("P")
+
+
 def _cut_group(document: _Document, group: Sequence[Section]) -> Iterator[_Cut]:
     """Cut joined sections: tables too large for one chunk by rows, everything between them as running text."""
     limit = document.limit(group)
@@ -240,7 +259,7 @@ def _next_cut(document: _Document, start: int, stop: int, limit: int) -> tuple[i
         return inside, True
     if border > start:
         return border, True
-    return max(start + 1, _outside_pseudonym(document.text, start, reach)), False
+    return _hard_cut(document.text, start, reach)
 
 
 def _border(document: _Document, first: int, index: int) -> int:
@@ -313,7 +332,7 @@ def _cut_table(document: _Document, index: int, lead: int, limit: int) -> Iterat
         if document.pieces.cost(position, stop) > budget:
             reach = document.pieces.reach(position, budget)
             inside = _break_inside(document, index, max(position, start), reach)
-            end, is_clean = (inside, True) if inside else (_outside_pseudonym(document.text, position, reach), False)
+            end, is_clean = (inside, True) if inside else _hard_cut(document.text, position, reach)
         yield _Cut(start=position, end=end, header=None if is_first else header, exact=exact and is_clean)
         position, exact = end, is_clean
 

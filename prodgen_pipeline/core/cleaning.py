@@ -24,7 +24,7 @@ Rule = Callable[[list[Element]], tuple[list[Element], int]]
 def clean(elements: Sequence[Element], config: CleaningConfig) -> tuple[tuple[Element, ...], CleaningReport]:
     """Apply the configured rules in their order; elements left empty are dropped and counted as `empty`.
 
-    The report counts, per rule, the elements it changed or dropped. Cleaning what is clean changes nothing.
+    The report counts, per rule, the elements it changed or dropped. Each rule leaves alone what it has already cleaned.
 
     Raises:
         DocumentRejected: more than `max_lost_share` of the visible characters went (`cleaned_too_much`).

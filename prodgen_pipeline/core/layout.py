@@ -15,7 +15,9 @@ _PROSE = frozenset({ElementType.PARAGRAPH, ElementType.LIST_ITEM, ElementType.TI
 
 # Words broken at a line end
 
-_BREAK = re.compile(r"([^\W_]+)[-\u2010][ \t]*\n[ \t]*([^\W_]+)")
+#: The second part is only looked at, because it may itself be broken at its end.
+_BREAK = re.compile(r"([^\W_]+)[-\u2010][ \t]*\n[ \t]*(?=([^\W_]+))")
+_BROKEN_WORD = re.compile(r"[^\W_]+[-\u2010][ \t]*\n[ \t]*[^\W_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 #: "long- and short-term": the hyphen stands for what comes later.
 _CONJUNCTIONS = frozenset("and or to nor und oder bis et ou y o e".split())
@@ -57,24 +59,23 @@ def _has_break(element: Element) -> bool:
 
 def _vocabulary(elements: Iterable[Element]) -> set[str]:
     """Words of the document as they stand within a line, compounds whole, in lower case."""
-    return {word for element in elements for word in _WORD.findall(_BREAK.sub(" ", element.text.lower()))}
+    return {word for element in elements for word in _WORD.findall(_BROKEN_WORD.sub(" ", element.text.lower()))}
 
 
 def _join(match: re.Match[str], vocabulary: set[str]) -> str:
+    """Return the first part with what joins it to the second: nothing, a hyphen, or a hyphen and a space."""
     first, second = match.groups()
-    hyphenated = f"{first}-{second}"
     if second in _CONJUNCTIONS:
-        return f"{first}- {second}"
-    if (first + second).lower() in vocabulary and first.isalpha() and second.isalpha():
-        return first + second
-    if hyphenated.lower() in vocabulary or not _may_be_one_word(match):
-        return hyphenated
-    return first + second
+        return f"{first}- "
+    if first.isalpha() and second.isalpha() and (first + second).lower() in vocabulary:
+        return first
+    is_known_compound = f"{first}-{second}".lower() in vocabulary
+    return f"{first}-" if is_known_compound or not _may_be_one_word(match) else first
 
 
 def _may_be_one_word(match: re.Match[str]) -> bool:
     first, second = match.groups()
-    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
+    around = match.string[match.start() - 1 : match.start()] + match.string[match.end(2) : match.end(2) + 1]
     if "-" in around or not (first.isalpha() and second.isalpha() and second.islower()):
         # "state-of-the-\nart", "COVID-\n19", "Rolls-\nRoyce".
         return False

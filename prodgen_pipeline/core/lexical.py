@@ -97,9 +97,9 @@ def _compound_terms(token: str, word: str) -> tuple[str, ...]:
     if word.replace(".", "").isdigit():
         return (word[:MAX_TERM_LENGTH],)
     parts = [_folded(part) for part in _parts(token)]
-    if all(len(part) == 1 for part in parts):
+    if len(parts) > 1 and word == ".".join(parts) and all(len(part) == 1 for part in parts):
         # U.S. is also written US.
-        return (word[:MAX_TERM_LENGTH], "".join(parts)) if len(parts) > 1 else (word[:MAX_TERM_LENGTH],)
+        return tuple({word[:MAX_TERM_LENGTH], "".join(parts)[:MAX_TERM_LENGTH]} - STOP_WORDS)
     kept = [_stem(part) for part in parts if part not in STOP_WORDS and (len(part) > 1 or part.isdigit())]
     return tuple(dict.fromkeys((word[:MAX_TERM_LENGTH], *kept)))
 

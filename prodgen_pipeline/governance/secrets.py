@@ -15,6 +15,8 @@ from prodgen_pipeline.core.errors import ConfigurationError
 from prodgen_pipeline.settings import Settings
 
 _MIN_BYTES = 16
+#: The purpose of the secret that values are hashed with before their token is looked up.
+PSEUDONYMS = "pseudonyms"
 
 
 def master_key(settings: Settings, *, create: bool = False) -> bytes:
@@ -42,6 +44,19 @@ def tenant_secrets(master: bytes, tenant_id: int) -> Callable[[str], bytes]:
         return hmac.new(master, f"tenant:{tenant_id}:{purpose}".encode(), hashlib.sha256).digest()
 
     return secret
+
+
+def value_key(secret: bytes) -> Callable[[str, str], bytes]:
+    """The keyed hash under which a tenant knows a value: (label, normalised value) to 32 bytes.
+
+    `secret` is the tenant's of the purpose `PSEUDONYMS`. Documents and questions are hashed the same way, so that a
+    question about a value meets its token.
+    """
+
+    def key(label: str, value: str) -> bytes:
+        return hmac.new(secret, f"{label}\x00{value}".encode(), hashlib.sha256).digest()
+
+    return key
 
 
 def _make(path: Path) -> None:

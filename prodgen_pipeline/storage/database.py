@@ -5,6 +5,7 @@ Every transaction drops to a role that owns nothing and sets the tenant with SET
 tenant, row-level security shows no row.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
@@ -99,13 +100,14 @@ class Database:
             yield Transaction(connection, tenant_id)
 
     @contextmanager
-    def session_lock(self, space: int, tenant_id: int) -> Iterator[bool]:
-        """Hold a tenant's advisory lock for as long as the block lasts; yields whether it was free."""
+    def session_lock(self, space: int, tenant_id: int, *, wait_seconds: float) -> Iterator[bool]:
+        """Hold a tenant's advisory lock for as long as the block lasts; yields whether it became free in time."""
         with self._connection() as connection:
             connection.autocommit = True
             key = {"space": space, "tenant_id": tenant_id}
-            row = connection.execute(statement("tenants.lock"), key).fetchone()
-            locked = bool(row and row[0])
+            deadline = time.monotonic() + wait_seconds
+            while not (locked := _flag(connection, "tenants.lock", key)) and time.monotonic() < deadline:
+                time.sleep(0.1)
             try:
                 yield locked
             finally:
@@ -124,6 +126,11 @@ class Database:
             raise IntegrityError(
                 f"the database refused a row: {error.diag.constraint_name or _first_line(error)}"
             ) from error
+
+
+def _flag(connection: psycopg.Connection[Any], name: str, params: Params) -> bool:
+    row = connection.execute(statement(name), params).fetchone()
+    return bool(row and row[0])
 
 
 def _first_line(error: BaseException) -> str:

@@ -57,9 +57,12 @@ def next_change(tx: Transaction) -> int:
 
 
 @contextmanager
-def run_lock(database: Database, tenant: Tenant) -> Iterator[None]:
-    """Be the only run of the tenant; raises Busy when another holds it."""
-    with database.session_lock(_RUN_LOCK, tenant.tenant_id) as locked:
+def run_lock(database: Database, tenant: Tenant, *, wait_seconds: float = 5.0) -> Iterator[None]:
+    """Be the only run of the tenant; raises Busy when another holds it for longer than the wait.
+
+    The server takes a moment to notice that a holder was killed: that much is always waited for.
+    """
+    with database.session_lock(_RUN_LOCK, tenant.tenant_id, wait_seconds=wait_seconds) as locked:
         if not locked:
             raise Busy(f"another run is working on tenant {tenant.name}: wait for it, or see `prodgen status`")
         yield

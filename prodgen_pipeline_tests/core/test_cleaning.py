@@ -198,16 +198,21 @@ def test_an_unknown_rule_is_named():
 TEXTS = st.text(st.sampled_from("abÃ©â€™ﬁe\u0301-\n \t\u200b\xad“Ñ0.") | st.characters(), max_size=60)
 
 
+ELEMENTS = st.builds(Element, type=st.sampled_from(ElementType), text=TEXTS, page=st.none() | st.integers(1, 4))
+
+
 @settings(deadline=None, max_examples=150)
-@given(
-    st.lists(
-        st.builds(Element, type=st.sampled_from(ElementType), text=TEXTS, page=st.none() | st.integers(1, 4)),
-        max_size=8,
-    )
-)
-def test_cleaning_what_is_clean_changes_nothing(elements: list[Element]):
-    config = CleaningConfig(max_lost_share=1.0)
-    once, _ = clean(elements, config)
-    assert clean(once, replace(config, rules=tuple(r for r in config.rules if r != "running_lines")))[0] == once
-    assert all(element.text.strip() for element in once)
-    assert not any("\x00" in element.text for element in once)
+@given(st.lists(ELEMENTS, max_size=6), st.sampled_from([rule for rule in CONFIG.rules if rule != "running_lines"]))
+def test_a_rule_leaves_alone_what_it_has_cleaned(elements: list[Element], rule: str):
+    once, _ = RULES[rule](list(elements))
+    assert RULES[rule](list(once)) == (once, 0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(ELEMENTS, max_size=6))
+def test_what_is_left_is_visible_and_storable(elements: list[Element]):
+    kept, report = clean(elements, CleaningConfig(max_lost_share=1.0))
+    assert all(element.text.strip() for element in kept)
+    assert not any("\x00" in element.text for element in kept)
+    assert len(kept) + report.counts["empty"] + report.counts["running_lines"] == len(elements)
+    "".join(element.text for element in kept).encode("utf-8")  # raises on a lone surrogate

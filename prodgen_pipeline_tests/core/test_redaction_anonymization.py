@@ -3,11 +3,14 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from presidio_anonymizer import AnonymizerEngine
+from presidio_anonymizer.entities import OperatorConfig, RecognizerResult
 
 from prodgen_pipeline.core.errors import IntegrityError
 from prodgen_pipeline.core.models import EntitySpan
 from prodgen_pipeline.core.redaction import anonymize, normalise_value, pseudonym
 
+ENGINE = AnonymizerEngine()
 LABELS = ("EMAIL_ADDRESS", "PHONE_NUMBER", "US_SSN")
 
 
@@ -35,9 +38,6 @@ def tokens_for(text: str, spans: list[EntitySpan]) -> dict[tuple[str, str], str]
 @settings(deadline=None, max_examples=60)
 @given(texts_with_spans())
 def test_the_result_is_that_of_presidio_anonymizer(text_with_spans):
-    from presidio_anonymizer import AnonymizerEngine
-    from presidio_anonymizer.entities import OperatorConfig, RecognizerResult
-
     text, spans = text_with_spans
     tokens = tokens_for(text, spans)
 
@@ -49,7 +49,7 @@ def test_the_result_is_that_of_presidio_anonymizer(text_with_spans):
 
     operators = {label: put(label) for label in LABELS}
     results = [RecognizerResult(one.label, one.start, one.end, one.score) for one in spans]
-    theirs = AnonymizerEngine().anonymize(text, results, operators)
+    theirs = ENGINE.anonymize(text, results, operators)
     ours, placed = anonymize(text, spans, tokens)
     assert ours == theirs.text
     assert [(one.start, one.end) for one in placed] == sorted((item.start, item.end) for item in theirs.items)

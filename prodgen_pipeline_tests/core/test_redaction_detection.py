@@ -252,7 +252,7 @@ def test_skipping_recognisers_loses_and_adds_nothing(text):
 
 
 def test_a_long_text_yields_what_its_paragraphs_yield():
-    paragraphs = [text for text, _, _ in FOUND if "PRIVATE KEY" not in text] * 40
+    paragraphs = [text for text, _, _ in FOUND if "PRIVATE KEY" not in text] * 25
     text = "\n\n".join(paragraphs)
     assert len(text) > order_of_work.PIECE
     alone = [value for paragraph in paragraphs for value in values(paragraph, detect(paragraph, PII))]
@@ -260,7 +260,7 @@ def test_a_long_text_yields_what_its_paragraphs_yield():
 
 
 def test_a_long_line_yields_what_its_parts_yield():
-    parts = ["bob@acme.org", "791-10-5487", "4111 1111 1111 1111"] * 2_000
+    parts = ["bob@acme.org", "791-10-5487", "4111 1111 1111 1111"] * 1_500
     text = " ; ".join(parts)
     assert len(text) > 2 * order_of_work.PIECE
     assert [value for _, value in values(text, detect(text, PII))] == parts
@@ -276,8 +276,8 @@ def test_reading_grows_with_the_length_of_hostile_text_and_no_faster(pattern):
         for start, end in order_of_work._blocks(text):
             for piece in range(start, end, order_of_work.PIECE):
                 part = text[piece : piece + order_of_work.PIECE + order_of_work.MARGIN]
-                for rule in order_of_work._concerned(part, 0, len(part), policy_rank("pii"), Context()):
-                    windows += sum(last - first for first, last in rule.windows(part))
+                for _, places in order_of_work._concerned(part, 0, len(part), policy_rank("pii"), Context()):
+                    windows += sum(last - first for first, last in places)
         return windows
 
-    assert read(400_000) <= 2.5 * max(read(200_000), 1)
+    assert read(200_000) <= 2.5 * max(read(100_000), 1)

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from prodgen_pipeline.core.errors import ConfigurationError, DatabaseUnavailable
 from prodgen_pipeline.storage.embedded.cluster import check_data_version, data_version, reasons
-from prodgen_pipeline.storage.embedded.control import Report, Request, State, Want, decode_report, decode_request, encode
+from prodgen_pipeline.storage.embedded.control import (
+    Report,
+    Request,
+    State,
+    Want,
+    decode_report,
+    decode_request,
+    encode,
+)
 from prodgen_pipeline.storage.embedded.places import (
     MAX_SOCKET_PATH_BYTES,
     check_private,

@@ -1,4 +1,4 @@
-"""Who the server runs as. The parts that only root can try are tried by root; another user finds what it gets instead."""
+"""Who the server runs as. What only root can try is tried by root; another user finds what it gets instead."""
 
 import os
 import pwd

@@ -1,5 +1,6 @@
 """The embedded server as commands meet it: real processes, killed for real. Each test leaves none behind."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ import pytest
 from prodgen_pipeline.core.errors import ConfigurationError, DatabaseUnavailable
 from prodgen_pipeline.storage.embedded import OWNER, State, lease, places, run_program, status, stop
 
-_LINGER = 1.0
+_LINGER = 0.5
 _ROOT = str(Path(places.__file__).parents[3])
 
 #: A command: takes a lease, says so, and ends when its input does.
@@ -62,7 +63,9 @@ def _processes_of(home):
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         words = " ".join(process.info["cmdline"] or [])
-        is_ours = f'"{home}"' in words or f"-D {home}/postgres " in words or places.places_of(home).cluster_name in words
+        is_ours = (
+            f'"{home}"' in words or f"-D {home}/postgres " in words or places.places_of(home).cluster_name in words
+        )
         if is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
@@ -105,6 +108,9 @@ def made_homes(tmp_path_factory):
             _run(server, "CREATE TABLE kept (n integer PRIMARY KEY)")
             _run(server, "INSERT INTO kept VALUES (1)")
         stop(home)
+        # Processes are killed here, machines are not; on a busy disk this is most of a test's time.
+        with (home / "postgres" / "postgresql.conf").open("a") as configuration:
+            configuration.write("fsync = off\n")
         homes[version] = home
     yield homes
     for home in homes.values():
@@ -112,28 +118,40 @@ def made_homes(tmp_path_factory):
 
 
 @pytest.fixture
-def home(made_homes, tmp_path):
-    """A home with data of version 18 and one row in `kept`; nothing of it may run afterwards."""
-    yield from _copied(made_homes[18], tmp_path)
+def home(made_homes):
+    """The home of version 18, stopped, with rows in `kept`; nothing of it may run afterwards. Shared, for copying 40 MB
+    per test is most of a test's time; what a killed server must survive, the next test checks once more."""
+    yield made_homes[18]
+    _stop_and_check(made_homes[18])
 
 
 @pytest.fixture
-def home_16(made_homes, tmp_path):
-    """The same of version 16."""
-    yield from _copied(made_homes[16], tmp_path)
-
-
-def _copied(made, tmp_path):
+def own_home(made_homes, tmp_path):
+    """A copy that a test may damage."""
     copy = tmp_path / "home"
-    subprocess.run(["cp", "-a", str(made), str(copy)], check=True)
+    subprocess.run(["cp", "-a", str(made_homes[18]), str(copy)], check=True)
     yield copy
-    stop(copy)
-    _wait_until_gone(copy, seconds=2)
-    shutil.rmtree(copy)  # 40 MB; pytest would keep the folders of three runs
+    _stop_and_check(copy)
+    shutil.rmtree(copy)  # or pytest would keep those of three runs
 
 
-def _kept(home, **options):
-    with lease(home, linger_seconds=_LINGER, **options) as server:
+def _stop_and_check(home):
+    stop(home)
+    _wait_until_gone(home, seconds=5)
+
+
+_numbers = itertools.count(2)
+
+
+def _insert(server):
+    """Commit one more row and return it."""
+    number = next(_numbers)
+    _run(server, "INSERT INTO kept VALUES (%s)", number)
+    return number
+
+
+def _kept(home):
+    with lease(home, linger_seconds=_LINGER) as server:
         return [n for (n,) in _run(server, "SELECT n FROM kept ORDER BY n")]
 
 
@@ -154,7 +172,7 @@ def test_a_new_home_gets_a_server_with_vectors_and_without_network(made_homes, v
 
 def test_the_home_keeps_its_permissions_and_its_parents_too(home):
     before = {path: path.stat().st_mode for path in (home, *home.parents)}
-    assert _kept(home) == [1]
+    assert 1 in _kept(home)
     assert {path: path.stat().st_mode for path in before} == before
     assert home.stat().st_mode & 0o777 == 0o700
     assert (home / "postgres").stat().st_mode & 0o077 == 0
@@ -220,7 +238,7 @@ def test_a_killed_supervisor_takes_its_server_along_and_the_next_lease_recovers(
     if sys.platform == "linux":
         _wait_until_gone(home)
     with lease(home, linger_seconds=_LINGER) as server:
-        assert _run(server, "SELECT n FROM kept") == [(1,)]
+        assert (1,) in _run(server, "SELECT n FROM kept")
         assert status(home).supervisor_pid != supervisor_pid
     # The first command's lease has outlived its supervisor and counts for the second.
     time.sleep(_LINGER * 1.5)
@@ -235,12 +253,12 @@ def test_a_lease_right_after_the_supervisor_s_death_waits_for_the_old_server_s_e
         os.kill(status(home).supervisor_pid, signal.SIGKILL)
         with lease(home, linger_seconds=_LINGER) as second:
             assert second.postgres_pid != old_pid
-            assert _run(second, "SELECT n FROM kept") == [(1,)]
+            assert (1,) in _run(second, "SELECT n FROM kept")
 
 
 def test_a_killed_server_is_started_again_under_its_commands(home):
     with lease(home, linger_seconds=_LINGER) as server:
-        _run(server, "INSERT INTO kept VALUES (2)")
+        number = _insert(server)
         # A query that runs on without its postmaster would keep the next one out.
         busy = psycopg.connect(server.dsn("postgres", OWNER))
         thread = threading.Thread(target=_run_and_lose_connection, args=(busy,))
@@ -250,7 +268,7 @@ def test_a_killed_server_is_started_again_under_its_commands(home):
         with lease(home, linger_seconds=_LINGER) as second:
             assert second.postgres_pid != server.postgres_pid
             assert second.dsn("a", "b") == server.dsn("a", "b")
-            assert _run(second, "SELECT n FROM kept ORDER BY n") == [(1,), (2,)]
+            assert (number,) in _run(second, "SELECT n FROM kept")
         thread.join()
 
 
@@ -261,20 +279,29 @@ def _run_and_lose_connection(connection):
 
 def test_server_and_supervisor_killed_together_are_recovered(home):
     with lease(home, linger_seconds=_LINGER) as server:
-        _run(server, "INSERT INTO kept VALUES (2)")
+        number = _insert(server)
         supervisor_pid = status(home).supervisor_pid
         os.kill(supervisor_pid, signal.SIGSTOP)
         _kill(server.postgres_pid)
         _kill(supervisor_pid)
-    assert _kept(home) == [1, 2]
+    assert number in _kept(home)
 
 
-def test_a_server_that_keeps_dying_is_given_up_and_the_next_lease_begins_anew(home):
+def test_a_crash_of_one_session_is_recovered_like_any_other_death(home):
+    with lease(home, linger_seconds=_LINGER) as server:
+        number = _insert(server)
+        with psycopg.connect(server.dsn("postgres", OWNER)) as connection:
+            os.kill(connection.info.backend_pid, signal.SIGSEGV)
+        _wait_until_dead(server.postgres_pid)
+        assert number in _kept(home)
+
+
+def test_a_server_that_dies_again_and_again_is_started_again_and_again(home):
     with lease(home, linger_seconds=_LINGER):
-        for _ in range(4):
+        for _ in range(5):
             with lease(home, linger_seconds=_LINGER) as server:
                 _kill(server.postgres_pid)
-        assert _kept(home) == [1]
+        assert 1 in _kept(home)
 
 
 @pytest.mark.parametrize("stranger", ["this test", "init", "another server", "nobody"])
@@ -289,7 +316,7 @@ def test_a_pid_file_that_names_a_stranger_is_not_believed(home, made_homes, stra
         for path in (home / "postgres" / "postmaster.pid", server.socket_dir / ".s.PGSQL.5432.lock"):
             _, _, rest = path.read_text().partition("\n")
             path.write_text(f"{pid}\n{rest}")
-        assert _kept(home) == [1]
+        assert 1 in _kept(home)
         assert _run(other, "SELECT 1") == [(1,)], "the stranger was harmed"
 
 
@@ -298,7 +325,7 @@ def test_a_long_home_path_works_and_leaves_nothing_in_the_temporary_folder(made_
     home.parent.mkdir()
     subprocess.run(["cp", "-a", str(made_homes[18]), str(home)], check=True)
     with lease(home, linger_seconds=_LINGER, short_root=Path("/tmp")) as server:
-        assert _run(server, "SELECT n FROM kept") == [(1,)]
+        assert (1,) in _run(server, "SELECT n FROM kept")
         assert server.socket_dir.parent == Path("/tmp")
     stop(home)
     shutil.rmtree(home)
@@ -318,7 +345,7 @@ def test_an_interrupted_initdb_leaves_nothing_half_made(tmp_path):
     _kill(status(home).supervisor_pid)
     assert not (home / "postgres").exists()
     assert list(home.glob("postgres.partial-*"))
-    with lease(home, linger_seconds=_LINGER) as server:
+    with lease(home, linger_seconds=_LINGER, extra_settings={"fsync": "off"}) as server:
         assert _run(server, "SELECT 1") == [(1,)]
         assert not list(home.glob("postgres.partial-*"))
     stop(home)
@@ -357,16 +384,12 @@ def test_another_version_is_refused_running_or_not(home):
         pass
 
 
-def test_data_of_version_16_is_served_by_16(home_16):
-    assert _kept(home_16, version=16) == [1]
-
-
-def test_a_server_that_cannot_start_says_why_to_every_command(home):
-    (home / "postgres" / "global" / "pg_control").unlink()
+def test_a_server_that_cannot_start_says_why_to_every_command(own_home):
+    (own_home / "postgres" / "global" / "pg_control").unlink()
     errors = []
 
     def command():
-        with pytest.raises(DatabaseUnavailable) as caught, lease(home, linger_seconds=_LINGER):
+        with pytest.raises(DatabaseUnavailable) as caught, lease(own_home, linger_seconds=_LINGER):
             pass
         errors.append(str(caught.value))
 
@@ -380,7 +403,7 @@ def test_a_server_that_cannot_start_says_why_to_every_command(home):
         assert "pg_control" in error
         assert "postgres.log" in error
         assert "\n" not in error
-    _wait_until_gone(home)
+    _wait_until_gone(own_home)
 
 
 def test_a_wrong_setting_is_named(home):
@@ -410,16 +433,14 @@ def test_a_start_that_takes_too_long_is_given_up_in_one_line(home):
 def test_no_text_of_a_statement_reaches_the_log(home):
     marker = "Zaphod-Beeblebrox"
     with lease(home, linger_seconds=_LINGER) as server:
+        _run(server, f"DO $$ BEGIN RAISE WARNING '{marker}'; END $$")
         for statement in (
             f"SELECT '{marker}'::integer",
-            f"SELECT * FROM \"{marker}\"",
-            f"DO $$ BEGIN RAISE WARNING '{marker}'; END $$",
-            f"CREATE TABLE person (name text PRIMARY KEY); INSERT INTO person VALUES ('{marker}'), ('{marker}')",
+            f'SELECT * FROM "{marker}"',
+            f"CREATE TEMP TABLE person (name text PRIMARY KEY); INSERT INTO person VALUES ('{marker}'), ('{marker}')",
         ):
-            try:
+            with pytest.raises(psycopg.Error, match=marker):
                 _run(server, statement)
-            except psycopg.Error:
-                continue
         connection = psycopg.connect(server.dsn("postgres", OWNER))
         victim = connection.info.backend_pid
         thread = threading.Thread(target=_sleep_and_lose_connection, args=(connection, marker))
@@ -427,7 +448,7 @@ def test_no_text_of_a_statement_reaches_the_log(home):
         time.sleep(0.2)
         os.kill(victim, signal.SIGSEGV)
         thread.join()
-        assert _kept(home) == [1]
+        assert 1 in _kept(home)
     stop(home)
     log = (home / "logs" / "postgres.log").read_text()
     assert "was terminated by signal 11" in log
@@ -442,7 +463,7 @@ def _sleep_and_lose_connection(connection, marker):
 def test_the_log_is_bounded(home):
     log = home / "logs" / "postgres.log"
     log.write_bytes(b"x" * 6_000_000)
-    assert _kept(home) == [1]
+    assert 1 in _kept(home)
     stop(home)
     assert log.stat().st_size < 1_000_000
     assert log.with_suffix(".log.1").exists()
@@ -458,10 +479,11 @@ def test_the_supervisor_imports_no_driver_and_nothing_heavy():
     assert outside - {"__main__"} == {"prodgen_pipeline"}
 
 
-def test_a_dump_of_one_home_is_restored_into_another(home, made_homes, tmp_path):
+def test_a_dropped_table_is_restored_from_a_dump(home):
     with lease(home, linger_seconds=_LINGER) as server:
+        rows = _run(server, "SELECT n FROM kept")
         where = [f"--host={server.socket_dir}", f"--username={OWNER}"]
         dump = run_program("pg_dump", [*where, "--format=custom", "postgres"], home=home)
         _run(server, "DROP TABLE kept")
         run_program("pg_restore", [*where, "--dbname=postgres"], home=home, input_bytes=dump)
-        assert _run(server, "SELECT n FROM kept") == [(1,)]
+        assert _run(server, "SELECT n FROM kept") == rows

@@ -29,11 +29,14 @@ FROM postings p JOIN weighted w USING (term)
 GROUP BY p.chunk_id ORDER BY score DESC, p.chunk_id LIMIT %(limit)s;
 
 -- hits --
--- The text and address of chunks, rights checked once more on the way out.
+-- The text and address of chunks, rights checked once more on the way out; only what the generation still serves. Here the
+-- similarity is worked out for all of them, also for those that only their terms found.
 SELECT k.chunk_id, k.document_id, d.uri, s.name AS source, d.served_version AS version, d.title, k.pages, k.heading_path,
-    k.text, k.ordinal
+    k.text, -(e.embedding <#> %(vector)s::halfvec) AS similarity
 FROM unnest(%(chunk_ids)s::bigint[]) AS x (chunk_id)
 JOIN corpus.document_chunks k ON k.tenant_id = %(tenant_id)s AND k.chunk_id = x.chunk_id
+JOIN corpus.index_entries e ON e.tenant_id = k.tenant_id AND e.generation_id = %(generation_id)s
+    AND e.document_id = k.document_id AND e.chunk_id = k.chunk_id
 JOIN corpus.documents d ON d.tenant_id = k.tenant_id AND d.document_id = k.document_id
 JOIN corpus.sources s ON s.tenant_id = d.tenant_id AND s.source_id = d.source_id
 WHERE d.served_version IS NOT NULL;

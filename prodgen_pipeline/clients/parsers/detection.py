@@ -7,6 +7,7 @@ Belongs here: signatures and sniffing. Looking into ZIP and OLE containers is `a
 import re
 from pathlib import PurePosixPath
 
+from prodgen_pipeline.clients.parsers import json_reader
 from prodgen_pipeline.clients.parsers.archives import ooxml_format, reject_ole, reject_unsupported
 from prodgen_pipeline.clients.parsers.content import Content, Format, reject
 from prodgen_pipeline.clients.parsers.decoding import decode
@@ -160,9 +161,7 @@ def _is_mail(head: str) -> bool:
 
 
 def _is_json(text: str) -> bool:
-    from prodgen_pipeline.clients.parsers.json_reader import values
-
-    return values(text) is not None
+    return json_reader.values(text) is not None
 
 
 _RST_SIGN = re.compile(

@@ -24,8 +24,16 @@ class _Expired(BaseException):
     """The time is up; not an `Exception`, so that a library's `except Exception` does not take it for its own."""
 
 
-def _expire(_signal: int, _frame: FrameType | None) -> None:
-    raise _Expired
+def _expire(_signal: int, frame: FrameType | None) -> None:
+    """Interrupt whatever runs, except the entering and leaving of a limit itself.
+
+    Raised there, the interruption would escape with the timer still running, and kill the worker at its next document.
+    """
+    if frame is None or frame.f_code.co_filename not in _NOT_INTERRUPTED:
+        raise _Expired
+
+
+_NOT_INTERRUPTED = frozenset({_expire.__code__.co_filename, contextmanager.__code__.co_filename})
 
 
 @contextmanager
@@ -61,22 +69,12 @@ def limited(timeout_seconds: float, max_memory_bytes: int) -> Iterator[None]:
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
     previous = signal.signal(signal.SIGALRM, _expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
     try:
+        signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
         yield
     finally:
-        _disarm()
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-
-
-def _disarm() -> None:
-    """Stop the timer even when it fires once more while it is being stopped."""
-    while True:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except _Expired:
-            continue
-        return
 
 
 @contextmanager

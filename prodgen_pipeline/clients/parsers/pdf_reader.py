@@ -84,13 +84,11 @@ def _opened(data: bytes) -> pdfium.PdfDocument:
 
 
 def _lines(document: pdfium.PdfDocument, number: int) -> list[_Line]:
-    """The lines of one page; none for a page that cannot be loaded, which one damaged page of many must not spoil."""
+    """The lines of one page. A page that cannot be loaded rejects the document: its text would be missing unseen."""
     try:
         page = document[number]
     except pdfium.PdfiumError:
-        if len(document) == 1:
-            raise
-        return []
+        reject(QuarantineReason.CORRUPT, f"Page {number + 1} of this PDF is damaged; supply an intact copy.")
     text_page = page.get_textpage()
     try:
         return list(_page_lines(text_page))
@@ -110,8 +108,8 @@ def _page_lines(text_page: pdfium.PdfTextPage) -> Iterator[_Line]:
     at = 0
     for line in re.split("\r\n|\r|\n", raw):
         yield from _line(text_page, line, raw, at)
-        at += len(line) + 1
-        at += raw[at - 1 : at + 1] == "\r\n"
+        at += len(line)
+        at += 2 if raw[at : at + 2] == "\r\n" else 1
 
 
 def _line(text_page: pdfium.PdfTextPage, line: str, raw: str, at: int) -> Iterator[_Line]:

@@ -111,7 +111,7 @@ def _phone_rules() -> list[Rule]:
             recognizer=recognizers.NationalPhoneRecognizer(),
             policy="pii",
             gate=SIX_DIGITS,
-            anchor=re.compile(r"0\d"),
+            anchor=re.compile(r"0(?:\D{0,2}\d){8}"),
         ),
         *(pattern_rule("PHONE_NUMBER", f"{border}{form}", 0.6, _SEVEN_DIGITS) for form in certain),
         pattern_rule(

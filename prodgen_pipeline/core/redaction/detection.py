@@ -114,35 +114,29 @@ def _in_block(
 
 def _in_piece(work: str, start: int, end: int, rank: int, context: Context) -> Iterator[EntitySpan]:
     """All findings in `work[start:end]` with their scores, which may be 0."""
-    for rule in _concerned(work, start, end, rank, context):
-        for first, last, raw in _findings(rule, work[start:end]):
-            value = (start + first, start + last)
-            score = _score(rule, raw, work, value, start, context)
-            yield EntitySpan(start=value[0], end=value[1], label=rule.label, score=score, rule=rule.name)
+    for rule, windows in _concerned(work, start, end, rank, context):
+        for first, last in windows:
+            # Presidio declares the language artifacts as required; its pattern recognisers do not read them.
+            for raw in rule.recognizer.analyze(work[first:last], [rule.label], None):  # type: ignore[arg-type]
+                value = (first + raw.start, first + raw.end)
+                score = _score(rule, raw.score, work, value, start, context)
+                yield EntitySpan(start=value[0], end=value[1], label=rule.label, score=score, rule=rule.name)
 
 
-def _concerned(work: str, start: int, end: int, rank: int, context: Context) -> Iterator["Rule"]:
-    """The rules that could find something in `work[start:end]` that counts."""
+def _concerned(
+    work: str, start: int, end: int, rank: int, context: Context
+) -> Iterator[tuple["Rule", list[tuple[int, int]]]]:
+    """The rules that could find something in `work[start:end]` that counts, and where in `work`."""
     piece = work[start:end]
     mentioned: dict[re.Pattern[str], bool] = {}
     for gate in gates(rank):
-        if gate.opens(piece):
-            for rule in _rules(rank)[gate]:
-                if rule.context is not None and rule.needs_context:
-                    if rule.context not in mentioned:
-                        mentioned[rule.context] = context.mentions(work, start, end, rule.context)
-                    if not mentioned[rule.context]:
-                        continue
-                yield rule
-
-
-def _findings(rule: "Rule", piece: str) -> Iterator[tuple[int, int, float]]:
-    """Start and end in the piece, and the recogniser's own score, of all that it finds."""
-    for start, end in rule.windows(piece):
-        window = piece[start:end]
-        # Presidio declares the language artifacts as required; its pattern recognisers do not read them.
-        for raw in rule.recognizer.analyze(window, [rule.label], None):  # type: ignore[arg-type]
-            yield start + raw.start, start + raw.end, raw.score
+        for rule in _rules(rank)[gate] if gate.opens(piece) else ():
+            windows = rule.windows(piece)
+            words = rule.context if windows and rule.needs_context else None
+            if words is not None and words not in mentioned:
+                mentioned[words] = context.mentions(work, start, end, words)
+            if windows and (words is None or mentioned[words]):
+                yield rule, [(start + first, start + last) for first, last in windows]
 
 
 def _score(rule: "Rule", raw: float, work: str, span: tuple[int, int], block_start: int, context: Context) -> float:
@@ -163,9 +157,8 @@ def _resolve(candidates: Iterable[EntitySpan]) -> list[EntitySpan]:
     """The best of each group of overlapping spans; those that do not overlap any of the best."""
     kept: list[EntitySpan] = []
     starts: list[int] = []
-    for span in sorted(
-        _outermost(candidates), key=lambda span: (-span.score, span.start - span.end, span.start, span.label)
-    ):
+    outermost = _outermost(candidates)
+    for span in sorted(outermost, key=lambda span: (-span.score, span.start - span.end, span.start, span.label)):
         place = bisect_left(starts, span.end)
         if place == 0 or kept[place - 1].end <= span.start:
             starts.insert(place, span.start)
@@ -174,7 +167,7 @@ def _resolve(candidates: Iterable[EntitySpan]) -> list[EntitySpan]:
 
 
 def _outermost(candidates: Iterable[EntitySpan]) -> list[EntitySpan]:
-    """Without spans inside another one of their type, which takes over the higher score: no digit of a number is left."""
+    """Without spans inside another one of their type, which takes over the higher score: no digit is left over."""
     kept: list[EntitySpan] = []
     for span in sorted(candidates, key=lambda span: (span.label, span.start, -span.end)):
         if kept and kept[-1].label == span.label and span.end <= kept[-1].end:

@@ -89,13 +89,14 @@ class IssuedCardRecognizer(CreditCardRecognizer):
 class NationalPhoneRecognizer(PhoneRecognizer):
     """Presidio's phone recogniser on numbers that begin with a trunk zero and are written in groups.
 
-    Presidio's searches the whole text once per region, 15 KB per CPU-second on tables of numbers; and what it finds bare
-    needs a word beside it to count, for which a pattern does as well. Validity is decided as there, by region.
+    Presidio's searches the whole text once per region, 15 KB per CPU-second on tables of numbers; what it finds
+    elsewhere needs a word beside it to count, for which a pattern does as well. Regions decide validity, as there.
     """
 
     SCORE = 0.6
     _SHAPE = re.compile(
-        r"(?<![\w.+/-])(?:\(0\d{1,4}\) ?|0\d{1,4}[ /-])(?:\d{2,4}[ -]){0,3}\d{2,8}(?![\w/-])|(?<![\w.+/-])0\d(?:\.\d\d){4}(?!\w)"
+        r"(?<![\w.+/-])(?=\(?0(?:\D{0,2}\d){8})"
+        r"(?:(?:\(0\d{1,4}\) ?|0\d{1,4}[ /-])(?:\d{2,4}[ -]){0,3}\d{2,8}|0\d(?:\.\d\d){4})(?![\w/-])"
     )
 
     def __init__(self) -> None:
@@ -112,7 +113,7 @@ class NationalPhoneRecognizer(PhoneRecognizer):
         ]
 
     def _is_valid(self, value: str) -> bool:
-        return any(PhoneNumberMatcher(value, region, self.leniency).has_next() for region in self.supported_regions)
+        return any(PhoneNumberMatcher(value, region).has_next() for region in self.supported_regions)
 
 
 class OrdinaryIpRecognizer(IpRecognizer):

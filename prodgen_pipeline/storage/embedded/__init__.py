@@ -6,8 +6,9 @@ Belongs here: everything between the wheel's binaries and a connection address. 
     with lease(home) as server:
         psycopg.connect(server.dsn("postgres", OWNER))
 
-`lease` (who wants it) asks `supervisor` (who needs it still?), which drives `server` (made, started, stopped) through
-`child`, `cluster`, `privileges` and `orphans`; `places`, `processes`, `control` and `conversations` are what they share.
+A command calls `lease`, which asks the `supervisor` through `control`; that one hears it through `conversations` and
+drives the `server` (made, started, watched, stopped), with `cluster` (command lines), `child` and `privileges` (running
+them), `processes`, `orphans` and `readiness` (what is alive, and whose). `places` and `binaries` say where things are.
 """
 
 from prodgen_pipeline.storage.embedded.binaries import run_program

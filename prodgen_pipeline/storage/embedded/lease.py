@@ -1,7 +1,7 @@
 """How a command gets a living server, for as long as it needs one.
 
-Belongs here: taking and giving back a lease, starting a supervisor where there is none, `status`, `stop`. Does not: what
-the supervisor does (`supervisor`), connections and SQL (the rest of `storage`).
+Belongs here: taking and giving back a lease, starting a supervisor where there is none, `status`, `stop`. Does not:
+what the supervisor does (`supervisor`), connections and SQL (the rest of `storage`).
 """
 
 import fcntl
@@ -49,7 +49,8 @@ class EmbeddedServer:
 
     def dsn(self, database: str, user: str) -> str:
         """A connection address for psycopg and libpq, with no password: the private socket folder is the door."""
-        return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={quote(str(self.socket_dir), safe='/')}&port={self.port}"
+        host = quote(str(self.socket_dir), safe="/")
+        return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={host}&port={self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +80,12 @@ def lease(
 ) -> Iterator[EmbeddedServer]:
     """Hold a living server for the `with` block, started if need be, and kept `linger_seconds` after the last lease.
 
-    The latest lease decides the linger time; the one that starts the server decides `extra_settings`. `progress` hears a
-    line now and then while the server is made or recovers, for at most `timeout_seconds`. `short_root` is where the
+    The latest lease decides the linger time; the one that starts the server decides `extra_settings`. `progress` hears
+    a line now and then while the server is made or recovers, for at most `timeout_seconds`. `short_root` is where the
     sockets go first when the home's path is too long for them (the temporary folder otherwise).
+
+    A server that is killed is started again while any lease is held; connections are lost, the address stays. Only when
+    the supervisor itself is killed does the server stay down until the next lease.
 
     Raises:
         ConfigurationError: the home is missing or not ours, the programs are missing, or the data is another version's.
@@ -183,7 +187,8 @@ def _start_supervisor(wish: _Wish, lock_fd: int, n_started: int) -> None:
     try:
         if n_started > _MAX_SUPERVISORS:
             raise DatabaseUnavailable(
-                f"the embedded database's supervisor ended {_MAX_SUPERVISORS} times without an answer; see {wish.places.log}"
+                f"the embedded database's supervisor ended {_MAX_SUPERVISORS} times without an answer;"
+                f" see {wish.places.log}"
             )
         folder = choose_socket_folder(wish.places, short_root=wish.short_root)
         _note(wish.places.socket_folder_note, str(folder))
@@ -252,7 +257,7 @@ def _try_supervisor_lock(places: Places) -> int | None:
 
 
 def _note(path: Path, text: str) -> None:
-    """Replace the file in one step, since others read it without a lock; leave it if it says so (the disk may be full)."""
+    """Replace the file in one step, since others read it without a lock. One that is right stays: disks get full."""
     if path.exists() and path.read_text() == text:
         return
     fresh = path.with_suffix(f".{os.getpid()}")
@@ -268,6 +273,6 @@ def _pause(deadline: float) -> None:
 
 def _not_in_time(wish: _Wish) -> DatabaseUnavailable:
     return DatabaseUnavailable(
-        f"the embedded database in {wish.places.home} was not ready within {wish.timeout_seconds} s; a recovery goes on by"
-        f" itself, so try again later, and see {wish.places.log}"
+        f"the embedded database in {wish.places.home} was not ready within {wish.timeout_seconds} s; a recovery goes on"
+        f" by itself, so try again later, and see {wish.places.log}"
     )

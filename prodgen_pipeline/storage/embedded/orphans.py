@@ -51,4 +51,6 @@ def _send(pid: int, number: signal.Signals) -> None:
     except ProcessLookupError:
         return  # it has just ended, which is what we want
     except PermissionError as error:
-        raise DatabaseUnavailable(f"an earlier server runs as process {pid}, which this user may not end; end it") from error
+        raise DatabaseUnavailable(
+            f"an earlier server runs as process {pid}, which this user may not end; end it"
+        ) from error

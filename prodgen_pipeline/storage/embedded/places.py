@@ -1,6 +1,6 @@
 """Where the embedded server keeps its files under one home folder, and whether those places can be used.
 
-Belongs here: paths, the socket folder and its limits, ownership checks, what an operating-system error means for a user.
+Belongs here: paths, the socket folder and its limits, ownership checks, what a failed file operation means for a user.
 Does not: locks and leases (`lease`), what runs (`cluster`, `supervisor`).
 
     HOME/postgres/           the data folder; HOME/postgres.partial-PID while it is being made
@@ -168,9 +168,12 @@ def os_error_as_domain(error: OSError, home: Path) -> PermanentError | Transient
     """What a failed file operation means: a full disk passes, a closed door needs a person."""
     where = f"{error.filename or home}: {error.strerror or error}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DatabaseUnavailable(f"no space left for the embedded database ({where}); free some disk space and try again")
+        return DatabaseUnavailable(
+            f"no space left for the embedded database ({where}); free some disk space and try again"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ConfigurationError(
-            f"the embedded database cannot write its files ({where}); give this user the folder {home} or set another home"
+            f"the embedded database cannot write its files ({where}); give this user the folder {home},"
+            " or set another home"
         )
     return DatabaseUnavailable(f"the embedded database cannot start ({where})")

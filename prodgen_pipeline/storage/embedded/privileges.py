@@ -75,8 +75,8 @@ def choose_identity(places: Places, program: Path) -> Identity:
         if _is_possible(identity, places.home, program):
             return identity
     raise ConfigurationError(
-        "PostgreSQL does not run as root, and this container allows neither ambient capabilities (CAP_SETUID, CAP_SETGID,"
-        " CAP_DAC_OVERRIDE) nor user namespaces; run prodgen as an ordinary user, or name a server in PRODGEN_DATABASE_URL"
+        "PostgreSQL does not run as root, and here are neither ambient capabilities (CAP_SETUID, CAP_SETGID, CAP_KILL,"
+        " CAP_DAC_OVERRIDE) nor user namespaces; run prodgen as an ordinary user, or set PRODGEN_DATABASE_URL"
     )
 
 

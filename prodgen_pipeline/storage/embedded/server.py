@@ -241,7 +241,8 @@ class Server:
         why = reasons(self._log.lines())
         if "No space left on device" in why:
             return DatabaseUnavailable(
-                f"no space left for the embedded database in {self._places.home}; free some disk space and try again: {why}"
+                f"no space left for the embedded database in {self._places.home}; free some disk space and try again:"
+                f" {why}"
             )
         return DatabaseUnavailable(
             f"{program} ended with status {status} in {self._places.home}: {why}; more is in {self._places.log}"

@@ -1,0 +1,20 @@
+-- standing --
+-- What the sensor must know of a tenant before it reads its stores: rows that wait, a run that holds the tenant (whoever
+-- started it), and failed runs since the last good one.
+SELECT
+    (SELECT count(*) FROM corpus.ledger l WHERE l.tenant_id = %(tenant_id)s AND l.due_version IS NOT NULL) AS n_pending,
+    EXISTS (SELECT FROM pg_locks k WHERE k.locktype = 'advisory' AND k.database = (SELECT oid FROM pg_database
+            WHERE datname = current_database()) AND k.classid = %(space)s AND k.objid = %(tenant_id)s AND k.granted) AS locked,
+    count(r.run_id) AS n_failures, max(r.ended_at) AS failed_at
+FROM corpus.runs r
+WHERE r.tenant_id = %(tenant_id)s AND r.state = 'failed'
+  AND r.ended_at > COALESCE((SELECT max(d.ended_at) FROM corpus.runs d
+                             WHERE d.tenant_id = %(tenant_id)s AND d.state = 'done'), '-infinity');
+
+-- fail_run --
+-- A run that ended without saying so itself; what it recorded about its own end stays.
+INSERT INTO corpus.runs AS r (tenant_id, run_id, kind, actor, state, error, ended_at)
+VALUES (%(tenant_id)s, %(run_id)s, 'dagster', %(actor)s, 'failed', %(error)s, now())
+ON CONFLICT (tenant_id, run_id) DO UPDATE SET state = 'failed', error = excluded.error, ended_at = now()
+WHERE r.state <> 'failed'
+RETURNING run_id;
