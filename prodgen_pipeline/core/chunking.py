@@ -198,7 +198,7 @@ def _outside_pseudonym(text: str, start: int, position: int) -> int:
 
 
 def _hard_cut(text: str, start: int, reach: int) -> tuple[int, bool]:
-    """Cut where there is no good place: beside a character that is a word by itself, else anywhere; and which it was."""
+    """Cut where no place is good: beside a character that is a word by itself (clean), else anywhere (not clean)."""
     for position in range(reach, max(start, reach - MAX_WORD_CHARS), -1):
         if _stands_alone(text[position - 1]) or _stands_alone(text[position : position + 1]):
             outside = _outside_pseudonym(text, start, position)

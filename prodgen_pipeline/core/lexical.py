@@ -13,9 +13,8 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
-import snowballstemmer
-
 from prodgen_pipeline.core.redaction import PSEUDONYM
+from prodgen_pipeline.core.stemming import stem
 
 ANALYZER_VERSION = "1"
 
@@ -134,12 +133,9 @@ def _folded(word: str) -> str:
     return bare if bare.isascii() else word
 
 
-_stemmer = snowballstemmer.stemmer("english")
-
-
 def _stem(word: str) -> str:
     if word.isascii() and word.isalpha() and len(word) > 2:
-        return str(_stemmer.stemWord(word))[:MAX_TERM_LENGTH]
+        return stem(word)[:MAX_TERM_LENGTH]
     return word[:MAX_TERM_LENGTH]
 
 

@@ -1,45 +1,20 @@
 """When a tenant gets a run: the decisions of the sensor that watches document stores, as values in and values out.
 
-Belongs here: what a comparison means for the next run, back-off after failures, where a tick goes on. Does not: listing
-a store (clients), what is known (storage), the clock and Dagster (defs).
+Belongs here: what a difference is worth, patience with what a run did not settle, where a tick goes on. Does not: listing
+a store and what is known (lifecycle.watching), the clock and Dagster (defs).
 """
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 
 from prodgen_pipeline.core.versioning import Change, ChangeKind
 
-#: After the first failed run in a row a tenant waits this long, then twice as long, and so on to the limit.
-FIRST_WAIT = timedelta(seconds=15)
-LONGEST_WAIT = timedelta(minutes=10)
-
-
-class Verdict(StrEnum):
-    """What to do about one tenant at one tick."""
-
-    #: Something changed or waits: ask for a run.
-    RUN = "run"
-    #: A run works on the tenant; what it leaves will be seen at a later tick.
-    IN_FLIGHT = "in flight"
-    #: The last runs failed: wait before trying again, or a broken tenant would be run every few seconds for ever.
-    BACKING_OFF = "backing off"
-    IDLE = "idle"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantState:
-    """What a tick knows about a tenant before it looks at its stores."""
-
-    #: Rows of the ledger that wait: a killed run left them, or a person asked for a retry.
-    n_pending: int = 0
-    in_flight: bool = False
-    #: Failed runs since the last one that ended well, and when the latest of them ended.
-    n_failures: int = 0
-    failed_at: datetime | None = None
+#: A tenant whose last run did not settle what it was asked for waits this long, then twice as long, up to the limit.
+FIRST_WAIT_SECONDS = 15.0
+LONGEST_WAIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,60 +27,78 @@ class Position:
     #: Documents that this pass over the source has found to be gone so far.
     n_gone: int = 0
 
-    def to_json(self) -> str:
-        """The cursor that the next tick gets."""
-        return json.dumps(asdict(self), sort_keys=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The last run that was asked for: why, when (seconds since the epoch), and how often for the same reason."""
+
+    reason: str
+    at: float
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldBack:
-    """What the last run said about a source's deletes."""
+class Cursor:
+    """What one tick leaves to the next."""
 
-    #: Documents that were gone and were kept, because too many were gone at once.
-    n_documents: int = 0
-    #: A person let them go since.
-    confirmed: bool = False
+    position: Position | None = None
+    #: By tenant id.
+    asked: dict[int, Asked] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The form in which Dagster keeps it."""
+        return json.dumps(asdict(self), sort_keys=True)
 
 
-def position(cursor: str | None) -> Position | None:
-    """Read a cursor; one that another release wrote starts a fresh pass."""
-    if not cursor:
-        return None
+def read_cursor(text: str | None) -> Cursor:
+    """Read a cursor; one that is missing, or that another release wrote, is a fresh start."""
     try:
-        return Position(**json.loads(cursor))
-    except (ValueError, TypeError):
-        return None
+        values = json.loads(text or "{}")
+        return Cursor(
+            position=Position(**values["position"]) if values.get("position") else None,
+            asked={int(tenant): Asked(**each) for tenant, each in values.get("asked", {}).items()},
+        )
+    except (ValueError, TypeError, AttributeError):
+        return Cursor()
 
 
-def before_looking(state: TenantState, now: datetime) -> Verdict | None:
-    """Decide on a tenant without reading its stores; None where only they can tell."""
-    if state.in_flight:
-        return Verdict.IN_FLIGHT
-    if state.failed_at is not None and now < state.failed_at + wait_after(state.n_failures):
-        return Verdict.BACKING_OFF
-    return Verdict.RUN if state.n_pending else None
+def asks_for_run(change: Change) -> bool:
+    """Whether this step of a comparison is reason enough for a run, whatever the rest of the listing says.
 
-
-def wait_after(n_failures: int) -> timedelta:
-    """How long a tenant is left alone after so many failed runs in a row."""
-    if n_failures <= 0:
-        return timedelta()
-    return min(FIRST_WAIT * 2 ** min(n_failures - 1, 10), LONGEST_WAIT)
-
-
-def asks_for_run(change: Change, held_back: HeldBack) -> bool:
-    """Whether this step of a comparison is reason enough for a run.
-
-    A delete that waits for a person is not: it would be found again at every tick, and every run would hold it back again.
+    A document that is gone is not: only a listing that ended without an error can tell, so the pass decides at its end.
     """
-    if change.kind is ChangeKind.GONE:
-        return held_back.confirmed or not held_back.n_documents
-    return change.kind is not ChangeKind.UNCHANGED
+    return change.kind in (ChangeKind.NEW, ChangeKind.TOUCHED)
 
 
-def pass_asks_for_run(n_gone: int, held_back: HeldBack) -> bool:
-    """Whether a complete pass without a change is: the deletes that were held back are no longer what they were."""
-    return bool(held_back.n_documents) and not held_back.confirmed and n_gone != held_back.n_documents
+def pass_asks_for_run(n_gone: int, held_back: int, *, confirmed: bool) -> bool:
+    """Whether a complete pass that found nothing new is reason for a run, `n_gone` documents being gone.
+
+    Deletes that the last run held back (`held_back`) are none until a person confirms them or their number is another.
+    """
+    return n_gone > 0 if confirmed or not held_back else n_gone != held_back
+
+
+def reason(*parts: object) -> str:
+    """Name a reason so that it can be recognised; addresses of documents do not go into Dagster's tables."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def ask(before: Asked | None, why: str, now: float) -> Asked | None:
+    """Decide to ask for a run; None while the same reason was asked for too short a time ago.
+
+    A run settles what it was asked for. Where it cannot (it fails, a file is listed and cannot be read, a delete is on
+    legal hold), asking at every tick would make a run every few seconds for ever.
+    """
+    if before is None or before.reason != why:
+        return Asked(reason=why, at=now)
+    if now < before.at + wait_after(before.times):
+        return None
+    return Asked(reason=why, at=now, times=before.times + 1)
+
+
+def wait_after(times: int) -> float:
+    """Seconds that a reason which was asked for so many times must wait: 15, 30, 60 and so on, 600 at most."""
+    return float(min(FIRST_WAIT_SECONDS * 2 ** min(times - 1, 10), LONGEST_WAIT_SECONDS))
 
 
 def resumed(tenant_ids: Sequence[int], at: Position | None) -> list[int]:

@@ -14,7 +14,6 @@ from prodgen_pipeline.core.sentences import sentence_spans
 
 #: A listing is quoted whole up to here; of a longer one, lines.
 MAX_LISTING_CHARS = 600
-_BLOCK = re.compile(r"\n[ \t]*\n\s*?(?=\S|[ \t]+\S)|\n[ \t]*\n")
 _KEY_LINE = re.compile(r"[A-Za-z][\w .\-/]{0,40}:(?:\s|$)")
 _PERIOD = re.compile(r"(?:Q[1-4]|H[12]|FY)?\s?'?\d{2,4}")
 _CODE_LINE = re.compile(r"^\s+\S|[;{}()=\[\]>\\|]\s*$|^[$#>]|^\w+[.=(]|[{};]")

@@ -1,7 +1,6 @@
 """What the sensor asks about a tenant before it reads its stores, and the record of runs that ended without one."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from prodgen_pipeline.storage.database import Transaction
 from prodgen_pipeline.storage.tenants import _RUN_LOCK
@@ -11,13 +10,10 @@ from prodgen_pipeline.storage.tenants import _RUN_LOCK
 class Standing:
     """How a tenant stands between two runs."""
 
-    #: Rows of the ledger that wait.
+    #: Rows of the ledger that wait: a killed run left them, or a person asked for a retry.
     n_pending: int
     #: Whether a run holds the tenant, whoever started it.
     locked: bool
-    #: Failed runs since the last good one, and when the latest of them ended.
-    n_failures: int
-    failed_at: datetime | None
 
 
 def standing(tx: Transaction) -> Standing:

@@ -1,13 +1,16 @@
 """Terms of documents and questions."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import snowballstemmer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prodgen_pipeline.core.lexical import MAX_TERM_LENGTH, STOP_WORDS, query_terms, terms
 from prodgen_pipeline.core.redaction import PSEUDONYM
+from prodgen_pipeline.core.stemming import stem
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,22 @@ def test_a_question_loses_its_question_words_unless_nothing_else_is_left():
 @pytest.mark.parametrize(("asked", "written"), [("pep 484", "PEP-484"), ("user name", "getUserName"), ("cafe", "Café")])
 def test_a_loosely_spelled_question_finds_the_exact_spelling(asked: str, written: str):
     assert query_terms(asked).keys() <= terms(written).keys()
+
+
+def test_stems_are_right_when_many_threads_ask_at_once():
+    words = [
+        f"{first}{second}ing" for first in ("pump", "clean", "grind", "fold") for second in ("", "st", "rr", "nn", "ll")
+    ]
+    alone = [stem(word) for word in words]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda _: [stem(word) for word in words], range(200)))
+    assert all(stems == alone for stems in together)
+
+
+def test_the_stemmer_is_the_librarys_own():
+    library = snowballstemmer.stemmer("english")
+    for word in ("running", "generalisations", "happily", "skies", "dying", "national"):
+        assert stem(word) == library.stemWord(word)
 
 
 def test_every_pseudonym_is_one_term():

@@ -79,11 +79,17 @@ def _wait_until_gone(home, seconds=20.0):
 
 
 def _wait_until_dead(pid):
-    """Until the number is free or a zombie's."""
     deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while _is_alive(pid):
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def _is_alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _kill(pid):

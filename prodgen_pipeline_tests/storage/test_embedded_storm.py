@@ -98,12 +98,19 @@ class Storm:
 
     def _kill(self, pid):
         """SIGKILL, and wait until it counts: what is dead in a moment can still answer."""
-        if pid and psutil.pid_exists(pid):
+        if pid and _is_alive(pid):
             os.kill(pid, signal.SIGKILL)
             deadline = time.monotonic() + 20
-            while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            while _is_alive(pid):
                 assert time.monotonic() < deadline
                 time.sleep(0.005)
+
+
+def _is_alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _left_running(home):

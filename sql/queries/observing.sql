@@ -1,15 +1,12 @@
 -- standing --
--- What the sensor must know of a tenant before it reads its stores: rows that wait, a run that holds the tenant (whoever
--- started it), and failed runs since the last good one.
+-- What the sensor must know of a tenant before it reads its stores: rows that wait, and whether a run holds the tenant,
+-- whoever started it.
 SELECT
     (SELECT count(*) FROM corpus.ledger l WHERE l.tenant_id = %(tenant_id)s AND l.due_version IS NOT NULL) AS n_pending,
-    EXISTS (SELECT FROM pg_locks k WHERE k.locktype = 'advisory' AND k.database = (SELECT oid FROM pg_database
-            WHERE datname = current_database()) AND k.classid = %(space)s AND k.objid = %(tenant_id)s AND k.granted) AS locked,
-    count(r.run_id) AS n_failures, max(r.ended_at) AS failed_at
-FROM corpus.runs r
-WHERE r.tenant_id = %(tenant_id)s AND r.state = 'failed'
-  AND r.ended_at > COALESCE((SELECT max(d.ended_at) FROM corpus.runs d
-                             WHERE d.tenant_id = %(tenant_id)s AND d.state = 'done'), '-infinity');
+    EXISTS (SELECT FROM pg_locks k
+            WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 2
+              AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND k.classid::bigint = %(space)s AND k.objid::bigint = %(tenant_id)s) AS locked;
 
 -- fail_run --
 -- A run that ended without saying so itself; what it recorded about its own end stays.

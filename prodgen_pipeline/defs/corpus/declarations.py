@@ -1,0 +1,89 @@
+"""What every asset of the corpus declares alike, and the body of a stage: run it, count it, check it, show it.
+
+Belongs here: the words that appear on every asset's page. Does not: what a stage's own checks are (its file), how figures
+become tables (shown).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import dagster as dg
+
+from prodgen_pipeline.core.errors import IntegrityError
+from prodgen_pipeline.defs.corpus import shown
+from prodgen_pipeline.lifecycle.engine import Stage
+from prodgen_pipeline.lifecycle.pins import Pin, fingerprints, pins_of
+from prodgen_pipeline.lifecycle.runs import Run
+from prodgen_pipeline.lifecycle.sync import ensure_generation, run_pins
+from prodgen_pipeline.resources import Corpus
+from prodgen_pipeline.settings import load_settings
+from prodgen_pipeline.storage import checks
+
+GROUP = "corpus"
+RELEASE_GROUP = "release"
+OWNERS = ["team:platform"]
+CONSERVATION = "every_document_is_accounted_for"
+
+#: What a stage adds to the page of its materialization, and its own checks.
+Details = Callable[[Run, Pin], dict[str, dg.MetadataValue]]
+Checks = Callable[[Run, Pin], Sequence[dg.AssetCheckResult]]
+
+
+@cache
+def code_version(stage: str) -> str:
+    """The stage's fingerprint under the working configuration: changing either marks what was made before as outdated."""
+    return fingerprints(load_settings().pipeline)[stage]["fingerprint"]
+
+
+def conservation_spec(stage: str) -> dg.AssetCheckSpec:
+    """Rows in = rows out + rows explained; stops the line."""
+    return dg.AssetCheckSpec(
+        CONSERVATION,
+        asset=stage,
+        blocking=True,
+        description="Every document that the stage before made is done, quarantined with a reason, a copy, or waits.",
+    )
+
+
+def no_details(run: Run, pin: Pin) -> dict[str, dg.MetadataValue]:
+    """A stage with nothing to add."""
+    return {}
+
+
+def no_checks(run: Run, pin: Pin) -> Sequence[dg.AssetCheckResult]:
+    """A stage with no check of its own."""
+    return ()
+
+
+def materialize_stage(
+    context: dg.AssetExecutionContext, corpus: Corpus, stage: Stage, details: Details = no_details, own: Checks = no_checks
+) -> dg.MaterializeResult[None]:
+    """Run a stage for every living generation; figures and checks are those of the serving one."""
+    with corpus.run(context) as run:
+        living = ensure_generation(run)
+        run_pins(run, stage, living)
+        pin = serving_pin(pins_of(living, stage.name))
+        return dg.MaterializeResult(
+            metadata={**shown.counts(run, stage.name), **shown.quarantine(run, stage.name), **details(run, pin)},
+            check_results=[conservation(run, pin), *own(run, pin)],
+        )
+
+
+def serving_pin(pins: Sequence[Pin]) -> Pin:
+    """The pin that searches read; raises IntegrityError where a tenant has none."""
+    for pin in pins:
+        if pin.serving:
+            return pin
+    raise IntegrityError("no generation serves the tenant: see `prodgen generation list`")
+
+
+def conservation(run: Run, pin: Pin) -> dg.AssetCheckResult:
+    """Count the stage's rows against those of the stage before."""
+    with run.database.transaction(run.tenant.tenant_id) as tx:
+        counted = checks.accounted(tx, pin.place, pin.previous)
+    return dg.AssetCheckResult(
+        check_name=CONSERVATION,
+        passed=counted.n_unexplained == 0,
+        metadata=shown.figures(counted),
+        description=f"{counted.n_unexplained} of {counted.n_in} documents are not accounted for",
+    )
