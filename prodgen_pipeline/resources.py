@@ -63,7 +63,8 @@ class Corpus(dg.ConfigurableResource["Corpus"]):
     def run(self, context: dg.AssetExecutionContext) -> Iterator[Run]:
         """Hold the tenant of the context's partition for one asset, under the id of the Dagster run.
 
-        The lock is taken per asset: work is what the ledger says, so another run that slips in between takes nothing away.
+        The lock is taken per asset: work is what the ledger says, so another run that slips in between takes nothing
+        away.
         """
         with translated_errors(context):
             with self.databases.pipeline.transaction() as tx:
@@ -113,8 +114,8 @@ def end_with_parent() -> None:
 
 def _end_after(parent: Any) -> None:  # noqa: ANN401 - multiprocessing's type of a parent is private
     parent.join()
-    # The same signal as Ctrl-C: Dagster records the run as ended, and pool workers, which ignore it, are not mistaken for
-    # victims of the document that they were reading.
+    # The same signal as Ctrl-C: Dagster records the run as ended, and pool workers, which ignore it, are not mistaken
+    # for victims of the document that they were reading.
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(_ORPHAN_GRACE_SECONDS)
     os._exit(1)

@@ -1,7 +1,7 @@
 """When a tenant gets a run: the decisions of the sensor that watches document stores, as values in and values out.
 
-Belongs here: what a difference is worth, patience with what a run did not settle, where a tick goes on. Does not: listing
-a store and what is known (lifecycle.watching), the clock and Dagster (defs).
+Belongs here: what a difference is worth, patience with what a run did not settle, where a tick goes on. Does not:
+listing a store and what is known (lifecycle.watching), the clock and Dagster (defs).
 """
 
 import hashlib
@@ -118,7 +118,8 @@ def partition_changes(tenants: Iterable[str], partitions: Collection[str]) -> tu
 def worker_is_gone(launched_through: str | None, own_socket: str | None, updated_at: float, started_at: float) -> bool:
     """Whether a run that counts as running can have no process any more.
 
-    Run workers are children of the code server that launched them and end with it. So a run that was launched through this
-    server's socket, and was last heard of before this server started (seconds since the epoch), died with its predecessor.
+    Run workers are children of the code server that launched them and end with it. So a run that was launched through
+    this server's socket, and was last heard of before this server started (seconds since the epoch), died with its
+    predecessor.
     """
     return own_socket is not None and launched_through == own_socket and updated_at < started_at

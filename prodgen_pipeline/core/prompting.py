@@ -1,7 +1,7 @@
 """Prompts as values: reading a prompt file, rendering it with evidence, and reading the citations of what came back.
 
-Belongs here: text in, text out. Does not: calling a model (`clients`), which prompt a release uses (`governance`), the
-extractive tier (`answering`).
+Belongs here: text in, text out. Does not: calling a model (`clients`), the prompt files and which a release uses
+(`governance`), the extractive tier (`answering`).
 
 A prompt file begins with a head between two lines of `---`, one `key: value` a line; then one section per message:
 

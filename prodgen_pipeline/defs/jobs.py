@@ -3,11 +3,9 @@
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus.declarations import GROUP, RELEASE_GROUP
-from prodgen_pipeline.defs.partitions import TENANTS
 
 sync_job = dg.define_asset_job(
     "sync_job",
     selection=dg.AssetSelection.groups(GROUP, RELEASE_GROUP),
-    partitions_def=TENANTS,
     description="Observes a tenant's document stores and runs every stage until nothing waits.",
 )

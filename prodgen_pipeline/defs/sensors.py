@@ -5,27 +5,29 @@ Belongs here: the glue between Dagster's ticks and the rooms below. Does not: de
 """
 
 import json
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
-from prodgen_pipeline.core.errors import ProdgenError
-from prodgen_pipeline.core.observing import Cursor, Position, ask, partition_changes, read_cursor, resumed, worker_is_gone
+from prodgen_pipeline.core.errors import NotFound
+from prodgen_pipeline.core.observing import Cursor, ask, partition_changes, read_cursor, resumed, worker_is_gone
 from prodgen_pipeline.defs.jobs import sync_job
 from prodgen_pipeline.defs.partitions import TENANTS
-from prodgen_pipeline.lifecycle.watching import Seen, look
+from prodgen_pipeline.lifecycle.watching import look
 from prodgen_pipeline.resources import ACTOR, Corpus
 from prodgen_pipeline.settings import load_settings
 from prodgen_pipeline.storage import observing, tenants
 from prodgen_pipeline.storage.tenants import Tenant
 
+#: Dagster's own tags: the partition of a run, and the code server through which it was launched.
 PARTITION_TAG = "dagster/partition"
-_GRPC_TAG = ".dagster/grpc_info"
-_RUNNING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-_IN_FLIGHT = [*_RUNNING, DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
-#: When this process, a code server, began: what it did not launch itself was launched before.
+GRPC_TAG = ".dagster/grpc_info"
+_LAUNCHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_IN_FLIGHT = [*_LAUNCHED, DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
+#: When this process began. In a code server: what is running and is older was launched by its predecessor.
 _STARTED_AT = time.time()
 
 
@@ -37,36 +39,100 @@ _STARTED_AT = time.time()
 def document_store_sensor(context: dg.SensorEvaluationContext, corpus: Corpus) -> dg.SensorResult:
     """Watches every source of every tenant and asks for one run per tenant that has something to do.
 
-    A tick reads listings only, stops at a tenant's first difference, and goes on at the next tick where its time was over.
+    A tick reads listings only, stops at a tenant's first difference, and goes on at the next tick where its time was
+    over.
     """
-    _end_dead_runs(context.instance, load_settings().code_server_socket)
+    end_dead_runs(context.instance, code_server_socket(sys.argv), _STARTED_AT)
     with corpus.databases.pipeline.transaction() as tx:
         known = tenants.list_all(tx)
-    cursor = read_cursor(context.cursor)
-    busy = _tenants_in_flight(context.instance)
-    requests, after = _tick(corpus, [each for each in known if each.name not in busy], cursor)
-    add, remove = partition_changes([each.name for each in known], context.instance.get_dynamic_partitions("tenant"))
+    requests, cursor = _tick(corpus, known, tenants_in_flight(context.instance), read_cursor(context.cursor))
+    partitions = context.instance.get_dynamic_partitions(TENANTS.name or "")
+    add, remove = partition_changes([each.name for each in known], partitions)
     return dg.SensorResult(
         run_requests=requests,
-        cursor=after.to_json(),
+        cursor=cursor.to_json(),
         dynamic_partitions_requests=[TENANTS.build_add_request(add), TENANTS.build_delete_request(remove)],
     )
 
 
-def _tick(corpus: Corpus, free: list[Tenant], cursor: Cursor) -> tuple[list[dg.RunRequest], Cursor]:
-    """Look at the tenants in turn until the time is over."""
+def _tick(
+    corpus: Corpus, known: Sequence[Tenant], busy: set[str], before: Cursor
+) -> tuple[list[dg.RunRequest], Cursor]:
+    """Look at the tenants in turn until the time is over. One with a run in flight keeps its turn for a later tick."""
     deadline = time.monotonic() + corpus.settings.observation.tick_seconds
-    by_id = {each.tenant_id: each for each in free}
-    asked = dict(cursor.asked)
+    free = {each.tenant_id: each for each in known if each.name not in busy}
+    asked = {each.tenant_id: before.asked[each.tenant_id] for each in known if each.tenant_id in before.asked}
     requests: list[dg.RunRequest] = []
-    for tenant_id in resumed(list(by_id), cursor.position):
-        at = cursor.position if cursor.position and cursor.position.tenant_id == tenant_id else None
-        seen = look(corpus.databases.pipeline, by_id[tenant_id], at=at, out_of_time=_passed(deadline))
-        if seen.stopped_at is not None:
+    for tenant_id in resumed(list(free), before.position):
+        at = before.position if before.position and before.position.tenant_id == tenant_id else None
+        seen = look(corpus.databases.pipeline, free[tenant_id], at=at, out_of_time=lambda: time.monotonic() > deadline)
+        if seen.stopped_at:
             return requests, Cursor(position=seen.stopped_at, asked=asked)
-        requests += _request(corpus, by_id[tenant_id], seen, asked)
-        if _passed(deadline)():
-            return requests, Cursor(position=_next(list(by_id), tenant_id), asked=asked)
-    return requests, Cursor(asked={tenant: each for tenant, each in asked.items() if tenant in by_id})
+        if seen.why is None:
+            if not seen.locked:
+                asked.pop(tenant_id, None)
+        elif asking := ask(asked.get(tenant_id), seen.why, time.time()):
+            asked[tenant_id] = asking
+            requests.append(_request(corpus, free[tenant_id]))
+    return requests, Cursor(asked=asked)
 
 
+def _request(corpus: Corpus, tenant: Tenant) -> dg.RunRequest:
+    """One run of the tenant. Its key counts changes: a key made of content would silently drop a revert."""
+    with corpus.databases.pipeline.transaction(tenant.tenant_id) as tx:
+        number = tenants.next_change(tx)
+    return dg.RunRequest(run_key=f"{tenant.name}:{number}", partition_key=tenant.name, tags={"tenant": tenant.name})
+
+
+def tenants_in_flight(instance: DagsterInstance) -> set[str]:
+    """Names of tenants with a run that is queued or running."""
+    runs = instance.get_runs(RunsFilter(statuses=_IN_FLIGHT))
+    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags}
+
+
+def end_dead_runs(instance: DagsterInstance, own_socket: str | None, started_at: float) -> list[str]:
+    """Record the end of runs whose process died with an earlier code server; returns their ids.
+
+    Without this a killed `prodgen up` would leave a tenant in flight for ever.
+    """
+    dead = [
+        record.dagster_run
+        for record in instance.get_run_records(RunsFilter(statuses=_LAUNCHED))
+        if worker_is_gone(_launched_through(record), own_socket, record.update_timestamp.timestamp(), started_at)
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run ended with the code server that launched it.")
+    return [run.run_id for run in dead]
+
+
+def code_server_socket(arguments: Sequence[str]) -> str | None:
+    """The socket that this process serves, from its own command line; None where it is no code server."""
+    for option in ("-s", "--socket"):
+        if "grpc" in arguments and option in arguments[:-1]:
+            return arguments[arguments.index(option) + 1]
+    return None
+
+
+def _launched_through(record: RunRecord) -> str | None:
+    info = json.loads(record.dagster_run.tags.get(GRPC_TAG, "{}"))
+    socket = info.get("socket")
+    return str(socket) if socket else None
+
+
+@dg.run_failure_sensor(
+    monitored_jobs=[sync_job], minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING
+)
+def failed_run_sensor(context: dg.RunFailureSensorContext, corpus: Corpus) -> None:
+    """Records what failed: the run's row in our own tables, and an alert that the next good run resolves."""
+    run = context.dagster_run
+    steps = sorted(event.step_key for event in context.get_step_failure_events() if event.step_key)
+    message = f"failed in {', '.join(steps)}" if steps else "ended before or between its steps"
+    with corpus.databases.pipeline.transaction() as tx:
+        try:
+            tenant = tenants.find(tx, run.tags.get(PARTITION_TAG, ""))
+        except NotFound:
+            context.log.info(f"run {run.run_id} {message}; its tenant is no more")
+            return
+    with corpus.databases.pipeline.transaction(tenant.tenant_id) as tx:
+        if observing.fail_run(tx, run.run_id, ACTOR, message):
+            tenants.raise_alert(tx, "run_failed", "", "critical", f"run {run.run_id} {message}: see it in Dagster")

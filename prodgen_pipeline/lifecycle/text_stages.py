@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from prodgen_pipeline.clients.object_store import ObjectStore
 from prodgen_pipeline.core.configuration import CleaningConfig, ParsingConfig
 from prodgen_pipeline.core.errors import DocumentRejected
-from prodgen_pipeline.core.models import QuarantineReason
+from prodgen_pipeline.core.models import ParsedDocument, QuarantineReason
 from prodgen_pipeline.core.serialization import PackedElements, pack, unpack
 from prodgen_pipeline.lifecycle.engine import Made
 from prodgen_pipeline.lifecycle.pins import CLEANED, PARSED, Pin
@@ -41,13 +41,26 @@ def parse_task(task: ParseTask) -> Parsed:
     """Fetch and parse one version. Runs in a worker."""
     from prodgen_pipeline.clients.parsers import parse
 
+    return _parsed(parse(_bytes_of(task), uri=task.uri, config=task.config))
+
+
+def parse_light_task(task: ParseTask) -> Parsed | None:
+    """Fetch one version and parse it if that needs no worker; None where it does."""
+    from prodgen_pipeline.clients.parsers import parse_light
+
+    document = parse_light(_bytes_of(task), uri=task.uri, config=task.config)
+    return None if document is None else _parsed(document)
+
+
+def _bytes_of(task: ParseTask) -> bytes:
     if task.object_key is None:
         raise DocumentRejected(QuarantineReason.RAW_BYTES_LOST, "the bytes of this version were never kept: sync again")
-    data = ObjectStore(task.object_store_url).get(task.object_key)
-    document = parse(data, uri=task.uri, config=task.config)
-    return Parsed(
-        packed=pack(document.title, document.elements), media_type=document.media_type, n_pages=document.n_pages
-    )
+    return ObjectStore(task.object_store_url).get(task.object_key)
+
+
+def _parsed(document: ParsedDocument) -> Parsed:
+    packed = pack(document.title, document.elements)
+    return Parsed(packed=packed, media_type=document.media_type, n_pages=document.n_pages)
 
 
 class Parsing:
@@ -56,7 +69,7 @@ class Parsing:
     name = PARSED
 
     def compute(self, run: Run, pin: Pin, batch: Sequence[Due]) -> list[tuple[Due, Parsed | DocumentRejected]]:
-        """Parse in workers, always: a file can crash or hang the library that reads it."""
+        """Parse in workers: a file can crash or hang the library that reads it. A few small text files are read here."""
         with run.database.transaction(run.tenant.tenant_id) as tx:
             stored = outputs.raw(tx, [(due.document_id, due.version) for due in batch])
         tasks = [
@@ -68,7 +81,15 @@ class Parsing:
             )
             for due in batch
         ]
-        return list(zip(batch, run.pool.map(parse_task, tasks, isolated=True), strict=True))
+        return list(zip(batch, self._parse(run, tasks), strict=True))
+
+    def _parse(self, run: Run, tasks: list[ParseTask]) -> list[Parsed | DocumentRejected]:
+        if len(tasks) > run.settings.local.inline_documents:
+            return run.pool.map(parse_task, tasks, isolated=True)
+        results = run.pool.map(parse_light_task, tasks)
+        remaining = [task for task, result in zip(tasks, results, strict=True) if result is None]
+        isolated = iter(run.pool.map(parse_task, remaining, isolated=True) if remaining else [])
+        return [next(isolated) if result is None else result for result in results]
 
     def commit(self, tx: Transaction, run: Run, pin: Pin, results: Sequence[tuple[Due, Parsed]]) -> list[Made]:
         """Write the parsed elements."""

@@ -32,8 +32,8 @@ class Seen:
 def look(database: Database, tenant: Tenant, *, at: Position | None, out_of_time: Callable[[], bool]) -> Seen:
     """Look until the first difference, the end, or the end of the time; at least one entry is looked at.
 
-    `at` is where an earlier look at this tenant stopped. A store that fails is reported and does not keep the others from
-    being looked at.
+    `at` is where an earlier look at this tenant stopped. A store that fails is reported and does not keep the others
+    from being looked at.
     """
     with database.transaction(tenant.tenant_id) as tx:
         standing = observing.standing(tx)

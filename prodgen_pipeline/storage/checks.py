@@ -4,6 +4,7 @@ Belongs here: counting. Does not: what a count means for a run (defs). No statem
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from prodgen_pipeline.storage.database import Transaction
 from prodgen_pipeline.storage.ledger import Place
@@ -135,3 +136,13 @@ def media_types(tx: Transaction, lineage: str, run_id: str) -> dict[str, int]:
 def quarantined_reasons(tx: Transaction, stage: str) -> dict[str, int]:
     """What waits for a person before a stage, by reason."""
     return {row["reason"]: row["n"] for row in tx.dicts("checks.quarantined_reasons", stage=stage)}
+
+
+def chunk_facts(tx: Transaction, lineage: str, *, limit: int) -> list[dict[str, Any]]:
+    """Numbers about each chunk of the current versions, one dictionary a chunk; no text."""
+    return tx.dicts("checks.chunk_facts", lineage=lineage, limit=limit)
+
+
+def vector_facts(tx: Transaction, generation: int, *, limit: int) -> list[dict[str, Any]]:
+    """Numbers about each index entry of a generation, one dictionary an entry; no vector."""
+    return tx.dicts("checks.vector_facts", generation_id=generation, limit=limit)

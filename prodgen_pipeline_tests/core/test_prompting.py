@@ -8,7 +8,7 @@ from prodgen_pipeline.core.errors import ConfigurationError
 from prodgen_pipeline.core.models import Hit
 from prodgen_pipeline.core.prompting import cite, numbered_evidence, parse_prompt, read_citations, render
 
-SHIPPED = Path(__file__).parents[2] / "prodgen_pipeline" / "serving" / "prompts" / "answer.v1.md"
+SHIPPED = Path(__file__).parents[2] / "prodgen_pipeline" / "governance" / "prompts" / "answer.v1.md"
 REFUSAL = "I don't know: the documents do not answer this question."
 HEAD = "---\nname: t\nversion: 2\nowner: me\nvariables: question\nmodels: any\nrefusal: No.\n---\n"
 

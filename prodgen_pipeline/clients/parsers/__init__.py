@@ -42,6 +42,13 @@ _READERS = {
     Format.XLSX: "xlsx_reader",
 }
 _MAX_TITLE_CHARS = 300
+#: Text formats read by our own code, up to this size.
+_LIGHT_FORMATS = {
+    Format.CSV, Format.JSON, Format.MARKDOWN, Format.ORG, Format.RST, Format.TEXT, Format.TSV
+}  # fmt: skip
+_LIGHT_BYTES = 250_000
+#: ZIP and OLE: to tell what they hold they must be opened.
+_CONTAINERS = (b"PK", b"\xd0\xcf\x11\xe0")
 
 
 class _Reader(Protocol):
@@ -67,11 +74,33 @@ def parse(data: bytes, *, uri: str, config: ParsingConfig) -> ParsedDocument:
         reject(QuarantineReason.TOO_LARGE, message)
     with limited(config.timeout_seconds, config.max_memory_bytes), _blaming("The format detection", "file"):
         content = detect(data, uri, config)
-    reader = cast(_Reader, import_module(f"{__name__}.{_READERS[content.format]}"))
-    with (
-        limited(config.timeout_seconds, config.max_memory_bytes),
-        _blaming(reader.LIBRARY, f"{content.format} document"),
-    ):
+    reader = _reader(content)  # imported outside the limits
+    with limited(config.timeout_seconds, config.max_memory_bytes):
+        return _read(reader, content)
+
+
+def parse_light(data: bytes, *, uri: str, config: ParsingConfig) -> ParsedDocument | None:
+    """Read a small document whose reader is our own code; None for every other, which needs a process of its own.
+
+    No limits are set: our readers are linear in their input, allocate no more than a few times it, and load no library
+    that could crash. Starting a worker would cost a hundred times the reading.
+
+    Raises:
+        DocumentRejected: as `parse` does.
+    """
+    if len(data) > _LIGHT_BYTES or data.startswith(_CONTAINERS):
+        return None
+    with _blaming("The format detection", "file"):
+        content = detect(data, uri, config)
+    return _read(_reader(content), content) if content.format in _LIGHT_FORMATS else None
+
+
+def _reader(content: Content) -> _Reader:
+    return cast(_Reader, import_module(f"{__name__}.{_READERS[content.format]}"))
+
+
+def _read(reader: _Reader, content: Content) -> ParsedDocument:
+    with _blaming(reader.LIBRARY, f"{content.format} document"):
         return _finished(reader.read(content), content)
 
 

@@ -3,7 +3,14 @@
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus import shown
-from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS, code_version, conservation_spec, materialize_stage
+from prodgen_pipeline.defs.corpus.declarations import (
+    GROUP,
+    OWNERS,
+    Result,
+    code_version,
+    conservation_spec,
+    materialize_stage,
+)
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.embedding import Embedding
 from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, Pin, fingerprints
@@ -26,15 +33,21 @@ CURRENT = "the_index_was_made_from_the_working_configuration"
     code_version=code_version(EMBEDDED),
     check_specs=[
         conservation_spec(EMBEDDED),
-        dg.AssetCheckSpec(VECTORS, asset=EMBEDDED, blocking=True, description="No chunk of a current version is missing."),
-        dg.AssetCheckSpec(MATCHES, asset=EMBEDDED, blocking=True, description="No orphans, nothing lost, counts right."),
+        dg.AssetCheckSpec(
+            VECTORS, asset=EMBEDDED, blocking=True, description="No chunk of a current version is missing."
+        ),
+        dg.AssetCheckSpec(
+            MATCHES, asset=EMBEDDED, blocking=True, description="No orphans, nothing lost, counts right."
+        ),
         dg.AssetCheckSpec(CURRENT, asset=EMBEDDED, description="If not, a backfill is due; a person starts it."),
     ],
 )
-def chunk_embeddings(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
-    """A row is the vector of a text under one model, paid for once; the index entries of each generation come from them.
+def chunk_embeddings(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
+    """A row is the vector of a text under one model, paid for once; the index entries of each generation come from
+    them.
 
-    A batch's transaction takes the old versions out of the index and puts the new ones in: until then searches find the old.
+    A batch's transaction takes the old versions out of the index and puts the new ones in: until then searches find
+    the old.
     """
     return materialize_stage(context, corpus, Embedding(), _details, _checks)
 
@@ -65,6 +78,10 @@ def _backfill_due(run: Run, pin: Pin, match: checks.IndexMatch) -> dg.AssetCheck
         check_name=CURRENT,
         passed=not stale,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"documents": match.n_served, "chunks": match.n_entries, "outdated_from": stale[0] if stale else "nothing"},
+        metadata={
+            "documents": match.n_served,
+            "chunks": match.n_entries,
+            "outdated_from": stale[0] if stale else "nothing",
+        },
         description="the configuration has changed since the index was made; it serves on as it is" if stale else None,
     )

@@ -3,7 +3,14 @@
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus import shown
-from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS, code_version, conservation_spec, materialize_stage
+from prodgen_pipeline.defs.corpus.declarations import (
+    GROUP,
+    OWNERS,
+    Result,
+    code_version,
+    conservation_spec,
+    materialize_stage,
+)
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.pins import CLEANED, Pin
 from prodgen_pipeline.lifecycle.runs import Run
@@ -22,7 +29,7 @@ from prodgen_pipeline.storage import checks
     code_version=code_version(CLEANED),
     check_specs=[conservation_spec(CLEANED)],
 )
-def cleaned_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
+def cleaned_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     """A row is a version's elements after the cleaning rules, with how often each rule changed or dropped something.
 
     Encoding, Unicode form, ligatures, hyphenation, running headers and footers, white space. A document that loses too

@@ -1,11 +1,12 @@
 """What every asset of the corpus declares alike, and the body of a stage: run it, count it, check it, show it.
 
-Belongs here: the words that appear on every asset's page. Does not: what a stage's own checks are (its file), how figures
-become tables (shown).
+Belongs here: the words that appear on every asset's page. Does not: what a stage's own checks are (its file), how
+figures become tables (shown).
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -24,6 +25,9 @@ RELEASE_GROUP = "release"
 OWNERS = ["team:platform"]
 CONSERVATION = "every_document_is_accounted_for"
 
+#: Not subscripted: Dagster takes the plain class for "one output with checks", and a parametrised one for many outputs.
+Result: TypeAlias = dg.MaterializeResult  # type: ignore[type-arg]  # see above
+
 #: What a stage adds to the page of its materialization, and its own checks.
 Details = Callable[[Run, Pin], dict[str, dg.MetadataValue]]
 Checks = Callable[[Run, Pin], Sequence[dg.AssetCheckResult]]
@@ -31,7 +35,9 @@ Checks = Callable[[Run, Pin], Sequence[dg.AssetCheckResult]]
 
 @cache
 def code_version(stage: str) -> str:
-    """The stage's fingerprint under the working configuration: changing either marks what was made before as outdated."""
+    """The stage's fingerprint under the working configuration: changing either marks what was made before as
+    outdated.
+    """
     return fingerprints(load_settings().pipeline)[stage]["fingerprint"]
 
 
@@ -56,8 +62,12 @@ def no_checks(run: Run, pin: Pin) -> Sequence[dg.AssetCheckResult]:
 
 
 def materialize_stage(
-    context: dg.AssetExecutionContext, corpus: Corpus, stage: Stage, details: Details = no_details, own: Checks = no_checks
-) -> dg.MaterializeResult[None]:
+    context: dg.AssetExecutionContext,
+    corpus: Corpus,
+    stage: Stage,
+    details: Details = no_details,
+    own: Checks = no_checks,
+) -> Result:
     """Run a stage for every living generation; figures and checks are those of the serving one."""
     with corpus.run(context) as run:
         living = ensure_generation(run)

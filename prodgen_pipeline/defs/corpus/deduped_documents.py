@@ -3,7 +3,14 @@
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus import shown
-from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS, code_version, conservation_spec, materialize_stage
+from prodgen_pipeline.defs.corpus.declarations import (
+    GROUP,
+    OWNERS,
+    Result,
+    code_version,
+    conservation_spec,
+    materialize_stage,
+)
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.deduplication import Deduplication
 from prodgen_pipeline.lifecycle.pins import DEDUPED, Pin
@@ -24,14 +31,16 @@ CANONICAL = "every_copy_has_a_living_canonical_document"
     code_version=code_version(DEDUPED),
     check_specs=[
         conservation_spec(DEDUPED),
-        dg.AssetCheckSpec(CANONICAL, asset=DEDUPED, blocking=True, description="A copy is found through its canonical."),
+        dg.AssetCheckSpec(
+            CANONICAL, asset=DEDUPED, blocking=True, description="A copy is found through its canonical."
+        ),
     ],
 )
-def deduped_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
+def deduped_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     """A row says whether a document is canonical or a copy of another: the same text under equal rights.
 
-    Copies end here and are found through their canonical document; when that one changes or goes, its first copy takes over
-    in the same transaction.
+    Copies end here and are found through their canonical document; when that one changes or goes, its first copy
+    takes over in the same transaction.
     """
     return materialize_stage(context, corpus, Deduplication(), own=_checks)
 

@@ -3,7 +3,14 @@
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus import shown
-from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS, code_version, conservation_spec, materialize_stage
+from prodgen_pipeline.defs.corpus.declarations import (
+    GROUP,
+    OWNERS,
+    Result,
+    code_version,
+    conservation_spec,
+    materialize_stage,
+)
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.chunking import Chunking
 from prodgen_pipeline.lifecycle.pins import CHUNKED, Pin
@@ -24,10 +31,12 @@ FITS = "no_chunk_is_longer_than_the_limit"
     code_version=code_version(CHUNKED),
     check_specs=[
         conservation_spec(CHUNKED),
-        dg.AssetCheckSpec(FITS, asset=CHUNKED, blocking=True, description="The model would cut off a longer one unseen."),
+        dg.AssetCheckSpec(
+            FITS, asset=CHUNKED, blocking=True, description="The model would cut off a longer one unseen."
+        ),
     ],
 )
-def document_chunks(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
+def document_chunks(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     """A row is a piece of one document version: structure first, then size in the embedding model's word pieces.
 
     With its heading path, pages and place in the redacted text; tables keep their header row, code stays whole.

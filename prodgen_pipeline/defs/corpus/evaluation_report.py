@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from prodgen_pipeline.defs.corpus.declarations import OWNERS, RELEASE_GROUP
+from prodgen_pipeline.defs.corpus.declarations import OWNERS, RELEASE_GROUP, Result
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.sync import ensure_generation, ensure_release
 from prodgen_pipeline.resources import Corpus
@@ -19,7 +19,7 @@ SHOWN_CASES = 20
     owners=OWNERS,
     tags={"stage": "8"},
 )
-def evaluation_report(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
+def evaluation_report(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     """Recall, ranking and refusals of the serving release on the tenant's golden cases, through the real query path.
 
     A tenant's first release has nothing to be compared with: it is made here, before it is scored.

@@ -3,7 +3,14 @@
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus import shown
-from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS, code_version, conservation_spec, materialize_stage
+from prodgen_pipeline.defs.corpus.declarations import (
+    GROUP,
+    OWNERS,
+    Result,
+    code_version,
+    conservation_spec,
+    materialize_stage,
+)
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.pins import PARSED, Pin
 from prodgen_pipeline.lifecycle.runs import Run
@@ -22,7 +29,7 @@ from prodgen_pipeline.storage import checks
     code_version=code_version(PARSED),
     check_specs=[conservation_spec(PARSED)],
 )
-def parsed_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
+def parsed_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     """A row is a version's typed elements in reading order: titles, paragraphs, lists, tables, code, with their pages.
 
     Each file is read in a worker process under limits of time, memory and expansion; what cannot be read is quarantined

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus import shown
-from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS
+from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS, Result
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle import observation
 from prodgen_pipeline.lifecycle.pins import RAW
@@ -25,10 +25,12 @@ LISTED = "every_source_was_listed_completely"
     code_version="1",
     check_specs=[
         dg.AssetCheckSpec(RECORDED, asset=RAW, blocking=True, description="No document without a recorded version."),
-        dg.AssetCheckSpec(LISTED, asset=RAW, description="What could not be listed keeps what it had; nothing is deleted."),
+        dg.AssetCheckSpec(
+            LISTED, asset=RAW, description="What could not be listed keeps what it had; nothing is deleted."
+        ),
     ],
 )
-def raw_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
+def raw_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     """A row is a document version: its bytes in the object store by content, its address, times, and who may read it.
 
     A rename keeps the document. A listing that is not complete deletes nothing; a mass delete waits for a person.

@@ -5,7 +5,14 @@ import dagster as dg
 from prodgen_pipeline.core.redaction import detect_elements
 from prodgen_pipeline.core.serialization import unpack
 from prodgen_pipeline.defs.corpus import shown
-from prodgen_pipeline.defs.corpus.declarations import GROUP, OWNERS, code_version, conservation_spec, materialize_stage
+from prodgen_pipeline.defs.corpus.declarations import (
+    GROUP,
+    OWNERS,
+    Result,
+    code_version,
+    conservation_spec,
+    materialize_stage,
+)
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.pins import REDACTED, Pin
 from prodgen_pipeline.lifecycle.redaction import Redaction
@@ -30,11 +37,14 @@ SAMPLE_CHARS = 200_000
     check_specs=[
         conservation_spec(REDACTED),
         dg.AssetCheckSpec(
-            NO_ENTITIES, asset=REDACTED, blocking=True, description="A sample of what this run redacted, read once more."
+            NO_ENTITIES,
+            asset=REDACTED,
+            blocking=True,
+            description="A sample of what this run redacted, read once more.",
         ),
     ],
 )
-def redacted_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
+def redacted_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     """A row is a version's text with personal values replaced by stable pseudonyms, and where they stood.
 
     From here on nothing holds an unredacted value: chunks, vectors, answers and the query side see this text only.

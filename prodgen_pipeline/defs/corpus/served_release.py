@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from prodgen_pipeline.defs.corpus.declarations import OWNERS, RELEASE_GROUP
+from prodgen_pipeline.defs.corpus.declarations import OWNERS, RELEASE_GROUP, Result
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.pins import STAGES
 from prodgen_pipeline.lifecycle.sync import ensure_generation, ensure_release
@@ -19,11 +19,14 @@ NAMES = "the_release_names_the_serving_generation"
     owners=OWNERS,
     tags={"stage": "9"},
     check_specs=[
-        dg.AssetCheckSpec(NAMES, asset="served_release", description="Answers come from the index that was just checked."),
+        dg.AssetCheckSpec(
+            NAMES, asset="served_release", description="Answers come from the index that was just checked."
+        ),
     ],
 )
-def served_release(context: dg.AssetExecutionContext, corpus: Corpus) -> dg.MaterializeResult[None]:
-    """What serves the tenant: fingerprints of every stage, retrieval, prompt and models, and the generation it is served with.
+def served_release(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
+    """What serves the tenant: fingerprints of every stage, retrieval, prompt and models, and the generation it is
+    served with.
 
     A tenant's first release goes out by itself, with an audit entry; every later one needs a gate or an override.
     """

@@ -1,0 +1,74 @@
+"""All commands, put together in the order of the help.
+
+Belongs here: names. Does not: what a command does, which is in the file of its group.
+"""
+
+from typing import Annotated
+
+import typer
+
+from prodgen_pipeline import __version__
+from prodgen_pipeline.cli import (
+    audit,
+    configuration,
+    documents,
+    keys,
+    operations,
+    quarantine,
+    queries,
+    redact,
+    releases,
+    sources,
+    synchronize,
+    tenants,
+)
+
+_EPILOG = "Settings: `prodgen config show`. Nothing leaves this machine unless a model endpoint is configured."
+
+
+def application() -> typer.Typer:
+    """The Typer application. Plain help and errors: one line of each is what a person can read in a log."""
+    app = typer.Typer(
+        name="prodgen",
+        epilog=_EPILOG,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_prodgen)
+    app.command()(operations.up)
+    app.command()(operations.status)
+    app.command()(operations.migrate)
+    app.add_typer(configuration.group, name="config")
+    app.command()(operations.env)
+    app.add_typer(tenants.group, name="tenant")
+    app.add_typer(sources.group, name="source")
+    app.command()(synchronize.sync)
+    app.add_typer(releases.generations, name="generation")
+    app.command()(queries.search)
+    app.command()(queries.ask)
+    app.add_typer(documents.group, name="documents")
+    app.add_typer(quarantine.group, name="quarantine")
+    app.command()(redact.redact)
+    app.add_typer(keys.group, name="key")
+    app.add_typer(releases.prompts, name="prompt")
+    app.add_typer(releases.releases, name="release")
+    app.add_typer(audit.group, name="audit")
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"prodgen {__version__}")
+        raise typer.Exit
+
+
+def _prodgen(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show where an error happened.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep a private, always-current index of documents, and answer questions from it with citations."""
+    context.obj.debug = debug

@@ -1,0 +1,80 @@
+"""`prodgen documents`: what is known, what is served of it, and how it came to be so."""
+
+from typing import Any
+
+from prodgen_pipeline.cli.output import print_json, print_table, printable
+from prodgen_pipeline.cli.parameters import AsJson, DocumentAddress, TenantName, command_group
+
+group = command_group("Documents of a tenant: list, show, history.")
+
+
+@group.command("list")
+def list_(tenant_name: TenantName, as_json: AsJson = False) -> None:
+    """List all documents with their state, quarantined and deleted ones included."""
+    from prodgen_pipeline.cli.session import open_tenant
+    from prodgen_pipeline.storage import documents
+
+    with (
+        open_tenant("documents list", tenant_name) as (session, tenant),
+        session.databases.pipeline.transaction(tenant.tenant_id) as tx,
+    ):
+        rows = documents.list_all(tx)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("uri", "state", "version", "source", "title"),
+        [(row["uri"], _state(row), row["version"], row["source"], row["title"]) for row in rows],
+    )
+
+
+@group.command()
+def show(tenant_name: TenantName, address: DocumentAddress, as_json: AsJson = False) -> None:
+    """Show a document with its chunks as searches find them; of a duplicate, those of its canonical."""
+    from prodgen_pipeline.cli.session import open_tenant
+    from prodgen_pipeline.storage import documents
+
+    with (
+        open_tenant("documents show", tenant_name) as (session, tenant),
+        session.databases.pipeline.transaction(tenant.tenant_id) as tx,
+    ):
+        row = documents.find(tx, address)
+        chunks = documents.chunks(tx, row["document_id"])
+    if as_json:
+        print_json({**row, "chunks": chunks})
+        return
+    title = printable(row["title"] or "(no title)")
+    print(f"{printable(row['uri'])}  {title}\n{_state(row)}, version {row['version']}, source {row['source']}")
+    for chunk in chunks:
+        pages = f", page {', '.join(map(str, chunk['pages']))}" if chunk["pages"] else ""
+        print(f"\n[{chunk['ordinal']}{pages}] {printable(chunk['text'])}")
+
+
+@group.command()
+def history(tenant_name: TenantName, address: DocumentAddress, as_json: AsJson = False) -> None:
+    """List the versions of a document, oldest first."""
+    from prodgen_pipeline.cli.session import open_tenant
+    from prodgen_pipeline.storage import documents
+
+    with (
+        open_tenant("documents history", tenant_name) as (session, tenant),
+        session.databases.pipeline.transaction(tenant.tenant_id) as tx,
+    ):
+        rows = documents.history(tx, documents.find(tx, address)["document_id"])
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("version", "state", "source time", "observed", "content", "run"),
+        [
+            (
+                row["version"], row["state"], row["source_time"], row["observed_time"], row["content_hash"][:12],
+                row["run_id"],
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _state(row: dict[str, Any]) -> str:
+    return f"duplicate of {row['duplicate_of']}" if row["duplicate_of"] else str(row["state"])

@@ -1,0 +1,157 @@
+"""`prodgen release`, `generation` and `prompt`: what serves, in which index, with which words."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodgen_pipeline.cli.output import print_json, print_table
+from prodgen_pipeline.cli.parameters import AsJson, TenantName, command_group
+from prodgen_pipeline.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from prodgen_pipeline.cli.session import Session
+
+releases = command_group("Releases, which hold all that makes an answer: list, show.")
+generations = command_group("Generations of a tenant's index: list.")
+prompts = command_group("Prompts as versioned files: list, show.")
+
+OfTenant = Annotated[str | None, typer.Option("--tenant", metavar="T", help="Of this tenant.")]
+
+
+@releases.command("list")
+def list_releases(tenant_name: OfTenant = None, as_json: AsJson = False) -> None:
+    """List releases, the newest first, and which tenants each of them serves."""
+    from prodgen_pipeline.cli.session import open_session
+
+    with open_session("release list") as session:
+        serves = _served(session)
+        with session.databases.pipeline.transaction() as tx:
+            rows = tx.dicts("cli.releases")
+    found = [_described(row, serves) for row in rows]
+    if tenant_name is not None:
+        found = [each for each in found if tenant_name in each["tenants"]]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(
+            ("release", "state", "tenants", "created", "by", "reason"),
+            [
+                (each["release"], each["state"], each["tenants"], each["created_at"], each["created_by"], each["reason"])
+                for each in found
+            ],
+        )
+
+
+@releases.command("show")
+def show_release(
+    release: Annotated[str | None, typer.Argument(metavar="RELEASE", help="Its 16 digits.")] = None,
+    tenant_name: OfTenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a release's manifest; without RELEASE, that of the release which serves --tenant."""
+    from prodgen_pipeline.cli.session import open_session
+
+    with open_session("release show") as session:
+        serves = _served(session)
+        wanted = release or _serving(serves, tenant_name)
+        with session.databases.pipeline.transaction() as tx:
+            rows = tx.dicts("releases.show", release_id=wanted)
+    if not rows:
+        raise NotFound(f"there is no release {wanted}: `prodgen release list` names them")
+    shown = {**_described(rows[0], serves), "manifest": rows[0]["manifest"]}
+    if as_json:
+        print_json(shown)
+        return
+    print_table(("field", "value"), [(name, value) for name, value in shown.items() if name != "manifest"])
+    print_json(shown["manifest"])
+
+
+@generations.command("list")
+def list_generations(tenant_name: TenantName, as_json: AsJson = False) -> None:
+    """List the generations of a tenant's index."""
+    from prodgen_pipeline.cli.session import open_tenant
+
+    with (
+        open_tenant("generation list", tenant_name) as (session, tenant),
+        session.databases.pipeline.transaction(tenant.tenant_id) as tx,
+    ):
+        rows = tx.dicts("generations.list")
+    if as_json:
+        print_json(
+            [
+                {
+                    "generation": row["generation_id"],
+                    "state": row["state"],
+                    "chunks": row["n_chunks"],
+                    "opened_at": row["opened_at"],
+                    "fingerprints": {stage: pin["fingerprint"] for stage, pin in row["pins"].items()},
+                }
+                for row in rows
+            ]
+        )
+    else:
+        print_table(
+            ("generation", "state", "chunks", "opened"),
+            [(row["generation_id"], row["state"], row["n_chunks"], row["opened_at"]) for row in rows],
+        )
+
+
+@generations.callback()
+def _about_generations() -> None:
+    """Keeps `list` a sub-command: a Typer group of one command would become that command."""
+
+
+@prompts.command("list")
+def list_prompts(as_json: AsJson = False) -> None:
+    """List the installed prompts."""
+    from prodgen_pipeline.governance.prompts import names
+
+    if as_json:
+        print_json([{"name": name} for name in names()])
+    else:
+        print("\n".join(names()))
+
+
+@prompts.command("show")
+def show_prompt(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Such as answer.v1.")] = None) -> None:
+    """Print a prompt; without NAME, the configured one."""
+    from prodgen_pipeline.governance.prompts import load
+    from prodgen_pipeline.settings import load_settings
+
+    print(load(name or load_settings().generation.prompt))
+
+
+def _served(session: "Session") -> dict[str, str]:
+    """Release by tenant, for tenants that the actor may see."""
+    from prodgen_pipeline.governance.releases import served
+    from prodgen_pipeline.storage import tenants
+
+    found = {}
+    with session.databases.pipeline.transaction() as tx:
+        known = [tenant for tenant in tenants.list_all(tx) if session.may_see(tenant)]
+    for tenant in known:
+        with session.databases.pipeline.transaction(tenant.tenant_id) as tx:
+            release = served(tx)
+        if release is not None:
+            found[tenant.name] = release.release_id
+    return found
+
+
+def _serving(serves: dict[str, str], tenant_name: str | None) -> str:
+    if tenant_name is not None and tenant_name not in serves:
+        raise NotFound(f"nothing is served to {tenant_name} yet: run `prodgen sync {tenant_name}` first")
+    if tenant_name is None and len(set(serves.values())) != 1:
+        raise NotFound("say which: prodgen release show RELEASE, or --tenant T; `prodgen release list` names them")
+    return serves[tenant_name] if tenant_name is not None else next(iter(serves.values()))
+
+
+def _described(row: dict[str, Any], serves: dict[str, str]) -> dict[str, Any]:
+    names = sorted(name for name, release in serves.items() if release == row["release_id"])
+    return {
+        "release": row["release_id"],
+        "state": "served" if names else "not served",
+        "tenants": names,
+        "created_at": row["created_at"],
+        "created_by": row["created_by"],
+        "reason": row["reason"],
+    }

@@ -1,0 +1,130 @@
+"""`prodgen sync`: bring everything up to date, and say what that took."""
+
+import time
+import uuid
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodgen_pipeline.cli.outcome import EXIT_FAILED, say
+from prodgen_pipeline.cli.output import print_json
+from prodgen_pipeline.cli.parameters import AsJson
+from prodgen_pipeline.cli.progress import progress
+from prodgen_pipeline.core.errors import Busy
+
+if TYPE_CHECKING:
+    from prodgen_pipeline.cli.session import Session
+    from prodgen_pipeline.lifecycle.runs import Run
+    from prodgen_pipeline.storage.tenants import Tenant
+
+_POLL_SECONDS = 0.5
+
+
+def sync(
+    tenant_name: Annotated[
+        str | None, typer.Argument(metavar="TENANT", help="Name of the tenant; all without it.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 while anything is quarantined.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Observe the document stores and run the lifecycle until nothing is pending."""
+    from prodgen_pipeline.cli.session import open_session
+
+    began = time.monotonic()
+    with open_session("sync") as session:
+        runs, failed = {}, False
+        for tenant in _wanted(session, tenant_name):
+            runs[tenant.name] = sync_one(session, tenant)
+            n_quarantined = _report(session, tenant, runs[tenant.name], quiet=as_json)
+            failed = failed or (strict and n_quarantined > 0) or _tell_failed_sources(session, tenant)
+    seconds = round(time.monotonic() - began, 3)
+    if as_json:
+        print_json({"tenants": {name: described(run) for name, run in runs.items()}, "seconds": seconds})
+    elif not runs:
+        print("there is no tenant yet: prodgen tenant add NAME")
+    if failed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def sync_one(session: "Session", tenant: "Tenant") -> "Run":
+    """Bring one tenant up to date; where another run has it, wait for that one first."""
+    from prodgen_pipeline.lifecycle.sync import open_run, sync_tenant
+
+    told = False
+    while True:
+        try:
+            with (
+                progress(tenant.name) as shown,
+                open_run(
+                    session.settings, session.databases.pipeline, tenant, run_id=str(uuid.uuid4()), kind="sync",
+                    actor=session.actor_name, progress=shown,
+                ) as run,
+            ):  # fmt: skip
+                sync_tenant(run)
+                return run
+        except Busy:
+            if not told:
+                say(f"another run is working on tenant {tenant.name}; waiting for it")
+                told = True
+            time.sleep(_POLL_SECONDS)
+
+
+def described(run: "Run") -> dict[str, Any]:
+    """What a run did, as `sync --json` prints it; every stage is there, also one that had nothing to do."""
+    from prodgen_pipeline.lifecycle.pins import RAW, STAGES
+    from prodgen_pipeline.lifecycle.runs import StageCounts
+
+    return {
+        "stages": {stage: asdict(run.counts.get(stage, StageCounts())) for stage in (RAW, *STAGES)},
+        "chunks_embedded": run.chunks_embedded,
+        "chunks_reused": run.chunks_reused,
+    }
+
+
+def _wanted(session: "Session", name: str | None) -> "list[Tenant]":
+    from prodgen_pipeline.storage import tenants
+
+    if name is not None:
+        return [session.tenant(name)]
+    with session.databases.pipeline.transaction() as tx:
+        return [tenant for tenant in tenants.list_all(tx) if session.may_see(tenant)]
+
+
+def _report(session: "Session", tenant: "Tenant", run: "Run", *, quiet: bool) -> int:
+    """Print what a run did; returns how many documents are quarantined now."""
+    from prodgen_pipeline.cli.quarantine import quarantined
+    from prodgen_pipeline.lifecycle.pins import RAW
+
+    with session.databases.pipeline.transaction(tenant.tenant_id) as tx:
+        n_quarantined = len(quarantined(tx))
+    if quiet:
+        return n_quarantined
+    read = run.counts[RAW] if RAW in run.counts else None
+    parts = [
+        f"{read.done} new or changed" if read and read.done else "nothing new",
+        *([f"{read.removed} removed"] if read and read.removed else []),
+        f"{run.chunks_embedded:,} chunks embedded",
+        *([f"{run.chunks_reused:,} reused"] if run.chunks_reused else []),
+    ]
+    print(f"{tenant.name}: {', '.join(parts)}")
+    if n_quarantined:
+        print(f"{tenant.name}: {n_quarantined} in quarantine: prodgen quarantine list {tenant.name}")
+    return n_quarantined
+
+
+def _tell_failed_sources(session: "Session", tenant: "Tenant") -> bool:
+    """Say which sources could not be read, or wait for a person; returns whether one could not be read."""
+    from prodgen_pipeline.storage import sources
+
+    with session.databases.pipeline.transaction(tenant.tenant_id) as tx:
+        known = sources.list_all(tx)
+    for source in known:
+        if source.error:
+            say(f"source {source.name} of {tenant.name}: {source.error}; nothing of it was deleted")
+        if source.held_back:
+            say(
+                f"source {source.name} of {tenant.name} lacks {source.held_back} documents at once; they are kept until "
+                f"`prodgen source confirm {tenant.name} {source.name}`"
+            )
+    return any(source.error for source in known)
