@@ -1,6 +1,4 @@
-"""Dagster's code location: everything in defs, listed, and the one resource. `dagster ... -m
-prodgen_pipeline.definitions`.
-"""
+"""Dagster's code location, for `dagster ... -m prodgen_pipeline.definitions`; what is in it is listed in defs."""
 
 import dagster as dg
 

@@ -70,7 +70,7 @@ class Corpus(dg.ConfigurableResource["Corpus"]):
             with self.databases.pipeline.transaction() as tx:
                 tenant = tenants.find(tx, context.partition_key)
             with open_run(
-                self.settings, self.databases.pipeline, tenant, run_id=context.run_id, kind="dagster", actor=ACTOR,
+                self.settings, self.databases.pipeline, tenant, run_id=context.run.run_id, kind="dagster", actor=ACTOR,
                 progress=_throttled(context.log),
             ) as run:  # fmt: skip
                 yield run

@@ -19,6 +19,8 @@ class BatchLine:
     session: str | None = None
     user: str | None = None
     groups: tuple[str, ...] = ()
+    #: `FILE line N: `, to begin a message with; empty for a text that came as an argument.
+    where: str = ""
 
 
 def read_batch(path: str, *, optional: Sequence[str] = ()) -> Iterator[BatchLine]:
@@ -51,7 +53,7 @@ def _parse(raw: bytes, where: str, optional: Sequence[str]) -> BatchLine:
     text = line["text"]
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError(f"{where}: the text holds half of a surrogate pair, which is no character")
-    return BatchLine(id=line["id"], text=text, **_optional_fields(line, where, optional))
+    return BatchLine(id=line["id"], text=text, where=f"{where}: ", **_optional_fields(line, where, optional))
 
 
 def _optional_fields(line: dict[str, Any], where: str, optional: Sequence[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from prodgen_pipeline.cli.output import print_json, print_table, printable
 from prodgen_pipeline.cli.parameters import AsJson, DocumentAddress, TenantName, command_group
 
-group = command_group("Documents of a tenant: list, show, history.")
+group = command_group("Documents: list, show, history.")
 
 
 @group.command("list")

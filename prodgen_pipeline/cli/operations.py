@@ -22,7 +22,7 @@ ApiPort = Annotated[
 
 
 def up(ui_port: UiPort = None, api_port: ApiPort = None) -> None:
-    """Run everything: database, Dagster, query service; until Ctrl-C."""
+    """Run database, Dagster and query service."""
     from prodgen_pipeline.cli.up import up as run_everything
     from prodgen_pipeline.settings import load_settings
 
@@ -46,7 +46,10 @@ def migrate() -> None:
 
 
 def env() -> None:
-    """Print exports for plain `dagster` commands: eval "$(prodgen env)"."""
+    """Print exports for plain `dagster` commands.
+
+    Use it as: eval "$(prodgen env)"
+    """
     from prodgen_pipeline.cli.up import environment
     from prodgen_pipeline.settings import load_settings
     from prodgen_pipeline.storage.connection import lease_addresses
@@ -58,7 +61,7 @@ def env() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show the database, and each tenant's documents, last run and alerts."""
+    """Show tenants, documents, runs and alerts."""
     from prodgen_pipeline import __version__
     from prodgen_pipeline.cli.session import open_session
     from prodgen_pipeline.storage import tenants
@@ -105,7 +108,9 @@ def _print_tenants(rows: list[dict[str, Any]]) -> None:
         empty="no tenant yet: prodgen tenant add NAME",
     )  # fmt: skip
     alerts = [
-        (row["name"], alert["severity"], alert["opened_at"], alert["message"]) for row in rows for alert in row["alerts"]
+        (row["name"], alert["severity"], alert["opened_at"], alert["message"])
+        for row in rows
+        for alert in row["alerts"]
     ]
     if alerts:
         print()

@@ -1,7 +1,7 @@
 """How a command ends: its exit code, and its errors as one line that says what, where and what to do.
 
-Belongs here: the mapping from core.errors to exit codes, and the log that keeps the trace of what nobody expected. A trace
-in the log has no messages of exceptions: they can quote a document.
+Belongs here: the mapping from core.errors to exit codes, and the log that keeps the trace of what nobody expected. A
+trace in the log has no messages of exceptions: they can quote a document.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ class Invocation:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 70 a fault of ours, 130 interrupted."""
+    """Run one command; returns 0 done, 1 failed, 2 wrong usage, 70 a fault of ours, 130 interrupted."""
     from prodgen_pipeline.cli.application import application
 
     _write_utf8()

@@ -1,7 +1,7 @@
 """`prodgen quarantine`: document versions that went no further, and why.
 
-A dropped one stays in the ledger under the reason `dropped`, so that rows in are still rows out and rows explained; it is
-only listed no more.
+A dropped one stays in the ledger under the reason `dropped`, so that rows in are still rows out and rows explained;
+it is only listed no more.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from prodgen_pipeline.core.errors import NotFound
 if TYPE_CHECKING:
     from prodgen_pipeline.storage.database import Transaction
 
-group = command_group("Documents that went no further: list, retry, drop.")
+group = command_group("Quarantine: list, retry, drop.")
 
 _DROPPED = "dropped"
 

@@ -27,7 +27,9 @@ Filter = Callable[[str], tuple[str, "list[EntitySpan]"]]
 
 
 def redact(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A text file; standard input without one.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A text file; standard input without one.")
+    ] = None,
     policy: Annotated[
         Literal["secrets", "pii", "phi", "strict"] | None,
         typer.Option(help="What counts as personal; each includes the one before."),
@@ -35,7 +37,10 @@ def redact(
     batch: BatchFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replace personal data in a text by pseudonyms, to see what indexing would do."""
+    """Try the redaction filter on a text.
+
+    Replaces personal data by pseudonyms, as indexing would. Needs no database; the tokens mean nothing elsewhere.
+    """
     from prodgen_pipeline.settings import load_settings
 
     config = load_settings().redaction

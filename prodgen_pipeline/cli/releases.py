@@ -11,9 +11,9 @@ from prodgen_pipeline.core.errors import NotFound
 if TYPE_CHECKING:
     from prodgen_pipeline.cli.session import Session
 
-releases = command_group("Releases, which hold all that makes an answer: list, show.")
-generations = command_group("Generations of a tenant's index: list.")
-prompts = command_group("Prompts as versioned files: list, show.")
+releases = command_group("Releases: list, show.")
+generations = command_group("Generations: list.")
+prompts = command_group("Prompts: list, show.")
 
 OfTenant = Annotated[str | None, typer.Option("--tenant", metavar="T", help="Of this tenant.")]
 
@@ -36,7 +36,14 @@ def list_releases(tenant_name: OfTenant = None, as_json: AsJson = False) -> None
         print_table(
             ("release", "state", "tenants", "created", "by", "reason"),
             [
-                (each["release"], each["state"], each["tenants"], each["created_at"], each["created_by"], each["reason"])
+                (
+                    each["release"],
+                    each["state"],
+                    each["tenants"],
+                    each["created_at"],
+                    each["created_by"],
+                    each["reason"],
+                )
                 for each in found
             ],
         )

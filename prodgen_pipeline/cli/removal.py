@@ -46,9 +46,7 @@ def remove_tenant(session: "Session", tenant: "Tenant") -> int:
     return n_removed
 
 
-def _remove_documents(
-    tx: "Transaction", source: str | None, cause: Literal["source_removed", "tenant_removed"]
-) -> int:
+def _remove_documents(tx: "Transaction", source: str | None, cause: Literal["source_removed", "tenant_removed"]) -> int:
     from prodgen_pipeline.lifecycle.observation import remove_documents
     from prodgen_pipeline.storage import documents, generations
 

@@ -14,7 +14,7 @@ from prodgen_pipeline.core.errors import NotFound, UsageError
 if TYPE_CHECKING:
     from prodgen_pipeline.storage.sources import Source
 
-group = command_group("Document stores of a tenant: add, list, remove, confirm.")
+group = command_group("Sources: add, list, remove, confirm.")
 
 SourceName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the source.")]
 

@@ -28,7 +28,10 @@ def sync(
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 while anything is quarantined.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Observe the document stores and run the lifecycle until nothing is pending."""
+    """Bring the index up to date.
+
+    Observes the document stores and runs the lifecycle until nothing is pending.
+    """
     from prodgen_pipeline.cli.session import open_session
 
     began = time.monotonic()
@@ -124,7 +127,7 @@ def _tell_failed_sources(session: "Session", tenant: "Tenant") -> bool:
             say(f"source {source.name} of {tenant.name}: {source.error}; nothing of it was deleted")
         if source.held_back:
             say(
-                f"source {source.name} of {tenant.name} lacks {source.held_back} documents at once; they are kept until "
+                f"source {source.name} of {tenant.name} lacks {source.held_back} documents at once; kept until "
                 f"`prodgen source confirm {tenant.name} {source.name}`"
             )
     return any(source.error for source in known)

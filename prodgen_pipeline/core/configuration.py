@@ -87,8 +87,8 @@ class RetrievalConfig:
     bm25_k1: float = 1.2
     bm25_b: float = 0.75
     #: No answer is given when the best hit has less cosine similarity than this and less term coverage than below.
-    min_similarity: float = 0.45
-    min_term_coverage: float = 0.6
+    min_similarity: float = 0.42
+    min_term_coverage: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
-from prodgen_pipeline.clients.document_stores import DocumentStore, open_store
+from prodgen_pipeline.clients.document_stores import DocumentStore, open_store, too_large
 from prodgen_pipeline.clients.object_store import ObjectStore
 from prodgen_pipeline.core.errors import DocumentRejected, SourceUnavailable
 from prodgen_pipeline.core.models import ListedObject
@@ -133,6 +133,8 @@ def _read_all(run: Run, store: DocumentStore, to_read: Sequence[Change]) -> Iter
 
 
 def _read(run: Run, objects: ObjectStore, store: DocumentStore, listed: ListedObject, limit: int) -> RawVersion:
+    if listed.size > limit:  # said before a byte is read
+        raise too_large(limit)
     data = store.read(listed.uri, max_bytes=limit)
     digest = hashlib.sha256(data)
     key = objects.put(run.tenant.tenant_id, digest.hexdigest(), data)

@@ -8,7 +8,8 @@ from prodgen_pipeline.storage.database import Transaction
 
 
 def start(tx: Transaction, run_id: str, kind: Literal["sync", "dagster"], actor: str) -> None:
-    """Record that a run began; a run that is resumed under its id begins again."""
+    """Record that a run began, and that others of the tenant which still say they run are dead. Needs the run lock."""
+    tx.run("runs.end_dead", run_id=run_id)
     tx.run("runs.start", run_id=run_id, kind=kind, actor=actor)
 
 

@@ -8,7 +8,8 @@ WHERE tenant_id = %(tenant_id)s ORDER BY created_at, key_id;
 
 -- living --
 -- The key that a request names; compared by hash by the caller.
-SELECT k.key_id, k.user_name, k.groups, k.role, k.may_reveal, k.secret_hash, t.name AS tenant
+SELECT k.key_id, k.user_name, k.groups, k.role, k.may_reveal, k.secret_hash, t.name AS tenant,
+    t.created_at AS tenant_created_at
 FROM prodgen.api_keys k JOIN prodgen.tenants t USING (tenant_id)
 WHERE k.tenant_id = %(tenant_id)s AND k.key_id = %(key_id)s AND k.revoked_at IS NULL;
 

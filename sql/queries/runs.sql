@@ -2,6 +2,11 @@
 INSERT INTO corpus.runs (tenant_id, run_id, kind, actor) VALUES (%(tenant_id)s, %(run_id)s, %(kind)s, %(actor)s)
 ON CONFLICT (tenant_id, run_id) DO UPDATE SET state = 'running', ended_at = NULL, error = NULL;
 
+-- end_dead --
+-- The tenant's lock is held by whoever starts a run: any other that still says it runs was killed.
+UPDATE corpus.runs SET state = 'failed', ended_at = now(), error = 'the process ended without a word: killed, or out of memory'
+WHERE tenant_id = %(tenant_id)s AND state = 'running' AND run_id <> %(run_id)s;
+
 -- finish --
 UPDATE corpus.runs SET state = %(state)s, counts = counts || %(counts)s, error = %(error)s, ended_at = now()
 WHERE tenant_id = %(tenant_id)s AND run_id = %(run_id)s;

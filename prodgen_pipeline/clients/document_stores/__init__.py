@@ -7,8 +7,8 @@ Belongs here: listing and reading, and the store's own cheap sign of change. Doe
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from prodgen_pipeline.core.errors import UsageError
-from prodgen_pipeline.core.models import ListedObject
+from prodgen_pipeline.core.errors import DocumentRejected, UsageError
+from prodgen_pipeline.core.models import ListedObject, QuarantineReason
 
 
 class DocumentStore(Protocol):
@@ -24,6 +24,14 @@ class DocumentStore(Protocol):
     def read(self, uri: str, *, max_bytes: int) -> bytes:
         """Read a document whole; raises DocumentRejected (too_large, unreadable) or SourceUnavailable."""
         ...
+
+
+def too_large(max_bytes: int) -> DocumentRejected:
+    """The rejection of a document that has more bytes than may be read."""
+    return DocumentRejected(
+        QuarantineReason.TOO_LARGE,
+        f"the file is larger than parsing.max_document_bytes ({max_bytes:,}): split it, or raise the limit",
+    )
 
 
 def open_store(uri: str, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> DocumentStore:

@@ -12,6 +12,7 @@ from typing import Any
 
 import fsspec
 
+from prodgen_pipeline.clients.document_stores import too_large
 from prodgen_pipeline.core.errors import DocumentRejected, SourceUnavailable
 from prodgen_pipeline.core.models import ListedObject, QuarantineReason
 
@@ -44,10 +45,7 @@ class FolderStore:
                 f"the file cannot be read ({reason}): make it readable for the pipeline's user",
             ) from None
         if len(data) > max_bytes:
-            raise DocumentRejected(
-                QuarantineReason.TOO_LARGE,
-                f"the file is larger than parsing.max_document_bytes ({max_bytes:,}): split it, or raise the limit",
-            )
+            raise too_large(max_bytes)
         return data
 
     def _walk(self, folder: str, after: str) -> Iterator[ListedObject]:

@@ -17,6 +17,7 @@ _MARKS = (
 _SAMPLE_BYTES = 32_768
 #: With fewer bytes above 127 than this, statistics guess worse than "it is Windows-1252".
 _MIN_HIGH_BYTES = 48
+_LATIN_CODE_PAGES = {"cp1250", "cp1252", "cp1254", "cp1257", "iso8859_2", "iso8859_9", "latin_1", "cp850", "cp852"}
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
 
 
@@ -83,8 +84,13 @@ def _try(data: bytes, encoding: str) -> str | None:
 def _guess(sample: bytes) -> str | None:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample, steps=8, chunk_size=1024).best()
-    return best.encoding if best else None
+    matches = from_bytes(sample, steps=8, chunk_size=1024)
+    best = matches.best()
+    if best is None:
+        return None
+    # Code pages of one script family differ in a few letters, and a tie says nothing: Western is by far the commonest.
+    equal = {match.encoding for match in matches if match.chaos <= best.chaos}
+    return "cp1252" if "cp1252" in equal and best.encoding in _LATIN_CODE_PAGES else best.encoding
 
 
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")

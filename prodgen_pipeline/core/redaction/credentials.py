@@ -52,8 +52,8 @@ def _issued(name: str, label: str, regex: str, gate: gates.Gate, anchor: str, ma
     )
 
 
-def _assigned(name: str, label: str, before: str, value: str, gate: gates.Gate) -> Rule:
-    r"""A rule on a value that follows `before`; only the value is taken (`\K`), so the gate stands outside it."""
+def _assigned(name: str, label: str, before: str, value: str, gate: gates.Gate, names: str) -> Rule:
+    r"""A rule on a value that follows `before`; only the value is taken (`\K`), not the anchor `names`."""
     return Rule(
         label=label,
         recognizer=PatternRecognizer(
@@ -64,7 +64,7 @@ def _assigned(name: str, label: str, before: str, value: str, gate: gates.Gate) 
         ),
         policy="secrets",
         gate=gate,
-        anchor=re.compile("|".join(gate.words), re.IGNORECASE),
+        anchor=re.compile(names, re.IGNORECASE),
         in_value=False,
     )
 
@@ -89,14 +89,24 @@ def secret_rules() -> list[Rule]:
             "PRIVATE KEY",
             margin=8_192,
         ),
-        _assigned("AssignedKey", "API_KEY", rf"(?<![a-z])(?:{_KEY_NAMES}){_ASSIGNED}", issued, gates.KEY_NAME),
-        _assigned("BearerToken", "API_KEY", r"\b(?:bearer|basic|token) {1,3}", issued, gates.KEY_NAME),
+        _assigned(
+            "AssignedKey",
+            "API_KEY",
+            rf"(?<![a-z])(?:{_KEY_NAMES}){_ASSIGNED}",
+            issued,
+            gates.LONG_TOKEN,
+            "key|token|secret|sig",
+        ),
+        _assigned(
+            "BearerToken", "API_KEY", r"\b(?:bearer|basic|token) {1,3}", issued, gates.LONG_TOKEN, "bearer|basic|token"
+        ),
         _assigned(
             "AssignedPassword",
             "PASSWORD",
             rf"(?<![a-z]){_CHOSEN_NAMES}{_ASSIGNED}",
             _CHOSEN_VALUE,
             gates.PASSWORD_NAME,
+            "pass|pwd|kennwort",
         ),
         _assigned(
             "AddressPassword",
@@ -104,5 +114,6 @@ def secret_rules() -> list[Rule]:
             r"://[^\s:/@\"'<>\ue000]{0,100}:",
             r"[^\s/@\"'<>\ue000]{1,200}(?=@)",
             gates.LOGIN_ADDRESS,
+            "://",
         ),
     ]

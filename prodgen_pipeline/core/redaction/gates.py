@@ -27,7 +27,7 @@ def policy_rank(policy: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gate:
-    """A condition without which no value of a family can be in a text: a pattern, or one of some words.
+    """A condition without which no value of a family can be in a text: a pattern or one of some words.
 
     Words, in small letters, are searched one by one in the lowered text: ten times as fast as one pattern of them all.
     """
@@ -38,8 +38,10 @@ class Gate:
 
     def opens(self, text: str) -> bool:
         """Whether the text could hold a value of the family."""
-        if self.pattern is not None:
-            return self.pattern.search(text) is not None
+        if self.pattern is not None and self.pattern.search(text):
+            return True
+        if not self.words:
+            return False
         lowered = text.lower()
         return any(word in lowered for word in self.words)
 
@@ -52,16 +54,22 @@ ISSUED_KEY = Gate(
     ),
 )
 PRIVATE_KEY = Gate(policy="secrets", words=("private key",))
-KEY_NAME = Gate(policy="secrets", words=("key", "token", "secret", "sig", "bearer", "basic"))
+LONG_TOKEN = Gate(policy="secrets", pattern=re.compile(r"[A-Za-z0-9_\-./+=~%]{16}"))
 PASSWORD_NAME = Gate(policy="secrets", words=("pass", "pwd", "kennwort"))
 LOGIN_ADDRESS = Gate(policy="secrets", words=("://",))
-AT_SIGN = Gate(policy="pii", words=("@", "(at)", "[at]", "{at}", "<at>", " at "))
+AT_SIGN = Gate(policy="pii", words=("@", "(at)", "[at]", "{at}", "<at>"), pattern=re.compile(r"<[\w.+-]{1,64} at "))
 SIX_DIGITS = Gate(policy="pii", pattern=re.compile(r"\d(?:[^\w\n]{0,4}\d){5}"))
 LETTERS_AND_DIGITS = Gate(
     policy="pii", pattern=re.compile(r"\d(?:\d?[ -]?[A-Za-z]|(?<=[A-Za-z]\d)\d|(?<=[A-Za-z][ -]\d)\d)")
 )
-ADDRESS_MARKS = Gate(policy="pii", pattern=re.compile(r"[0-9A-Fa-f][.:-][0-9A-Fa-f:]|::"))
-ANY_DIGIT = Gate(policy="pii", pattern=re.compile(r"\d"))
+ADDRESS_MARKS = Gate(
+    policy="pii",
+    pattern=re.compile(
+        r"\d\.\d{1,3}\.\d|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|(?:[0-9A-Fa-f]{2}-){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
+    ),
+)
+FIVE_DIGITS = Gate(policy="pii", pattern=re.compile(r"\d{5}"))
+ANY_DIGIT = Gate(policy="phi", pattern=re.compile(r"\d"))
 WEB_ADDRESS = Gate(policy="strict", words=("://", "www."))
 ANY_WORD = Gate(policy="strict", pattern=re.compile(r"[A-Za-z]{2}"))
 ANY_WORD_OR_DIGIT = Gate(policy="strict", pattern=re.compile(r"[A-Za-z]{2}|\d"))
@@ -69,13 +77,14 @@ ANY_WORD_OR_DIGIT = Gate(policy="strict", pattern=re.compile(r"[A-Za-z]{2}|\d"))
 _ALL = (
     ISSUED_KEY,
     PRIVATE_KEY,
-    KEY_NAME,
+    LONG_TOKEN,
     PASSWORD_NAME,
     LOGIN_ADDRESS,
     AT_SIGN,
     SIX_DIGITS,
     LETTERS_AND_DIGITS,
     ADDRESS_MARKS,
+    FIVE_DIGITS,
     ANY_DIGIT,
     WEB_ADDRESS,
     ANY_WORD,

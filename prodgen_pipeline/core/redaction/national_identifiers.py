@@ -8,7 +8,7 @@ import re
 
 from presidio_analyzer import Pattern
 
-from prodgen_pipeline.core.redaction.gates import ANY_DIGIT, LETTERS_AND_DIGITS, SIX_DIGITS
+from prodgen_pipeline.core.redaction.gates import FIVE_DIGITS, LETTERS_AND_DIGITS, SIX_DIGITS
 from prodgen_pipeline.core.redaction.recognizers import ChecksumRecognizer
 from prodgen_pipeline.core.redaction.rules import Rule, pattern_rule, presidio_rule
 
@@ -43,9 +43,9 @@ def north_american_rules() -> list[Rule]:
         presidio_rule(
             "UsLicenseRecognizer",
             "US_DRIVER_LICENSE",
-            r"\d{5}|\d{3}[A-Za-z]{2}\d{4}",
+            r"\d{5}",
             _LICENCE_WORDS,
-            gate=ANY_DIGIT,
+            gate=FIVE_DIGITS,
             certain="",
         ),
         pattern_rule(

@@ -43,8 +43,7 @@ CURRENT = "the_index_was_made_from_the_working_configuration"
     ],
 )
 def chunk_embeddings(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
-    """A row is the vector of a text under one model, paid for once; the index entries of each generation come from
-    them.
+    """A row is the vector of a text under one model, paid for once; index entries of every generation come from it.
 
     A batch's transaction takes the old versions out of the index and puts the new ones in: until then searches find
     the old.

@@ -6,7 +6,7 @@ figures become tables (shown).
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -25,8 +25,11 @@ RELEASE_GROUP = "release"
 OWNERS = ["team:platform"]
 CONSERVATION = "every_document_is_accounted_for"
 
-#: Not subscripted: Dagster takes the plain class for "one output with checks", and a parametrised one for many outputs.
-Result: TypeAlias = dg.MaterializeResult  # type: ignore[type-arg]  # see above
+if TYPE_CHECKING:
+    Result = dg.MaterializeResult[None]
+else:
+    # Dagster takes the plain class for "one output with its checks", and a parametrised one for several outputs.
+    Result = dg.MaterializeResult
 
 #: What a stage adds to the page of its materialization, and its own checks.
 Details = Callable[[Run, Pin], dict[str, dg.MetadataValue]]
@@ -35,9 +38,7 @@ Checks = Callable[[Run, Pin], Sequence[dg.AssetCheckResult]]
 
 @cache
 def code_version(stage: str) -> str:
-    """The stage's fingerprint under the working configuration: changing either marks what was made before as
-    outdated.
-    """
+    """The stage's fingerprint under the working configuration; another one marks what was made before as outdated."""
     return fingerprints(load_settings().pipeline)[stage]["fingerprint"]
 
 

@@ -25,8 +25,7 @@ NAMES = "the_release_names_the_serving_generation"
     ],
 )
 def served_release(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
-    """What serves the tenant: fingerprints of every stage, retrieval, prompt and models, and the generation it is
-    served with.
+    """What serves the tenant: fingerprints of all stages, retrieval, prompt and models, and the generation it uses.
 
     A tenant's first release goes out by itself, with an audit entry; every later one needs a gate or an override.
     """

@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 
+from prodgen_pipeline.lifecycle.pins import RAW
 from prodgen_pipeline.lifecycle.sync import open_run, sync_tenant
 from prodgen_pipeline.settings import Settings
 from prodgen_pipeline.storage import tenants
@@ -44,7 +45,7 @@ def _sync(settings: Settings, name: str) -> dict[str, object]:
         ) as run:
             sync_tenant(run)
     return {
-        "n_documents": max((counts.done for counts in run.counts.values()), default=0),
+        "n_documents": run.counts[RAW].done,
         "n_quarantined": sum(counts.quarantined for counts in run.counts.values()),
         "chunks_embedded": run.chunks_embedded,
         "chunks_reused": run.chunks_reused,
