@@ -34,7 +34,10 @@ def remove_source(session: "Session", tenant: "Tenant", name: str) -> int:
 
 
 def remove_tenant(session: "Session", tenant: "Tenant") -> int:
-    """Remove a tenant with everything but its audit log; returns how many documents it had. Raises as `remove_source`."""
+    """Remove a tenant with everything but its audit log; returns how many documents it had.
+
+    Raises Busy and NotAllowed as `remove_source` does.
+    """
     from prodgen_pipeline.governance import audit
     from prodgen_pipeline.storage import tenants
 

@@ -71,6 +71,7 @@ def _assigned(name: str, label: str, before: str, value: str, gate: gates.Gate, 
 
 def secret_rules() -> list[Rule]:
     """All rules of this module."""
+    named = rf"(?<![a-z])(?:{_KEY_NAMES}){_ASSIGNED}"
     issued = r"(?=[^\s\"'&]{0,200}\d)(?=[^\s\"'&]{0,200}[a-z])[a-z0-9_\-./+=~%]{15,2000}[a-z0-9_\-/+=~%]"
     return [
         _issued(

@@ -59,9 +59,8 @@ PASSWORD_NAME = Gate(policy="secrets", words=("pass", "pwd", "kennwort"))
 LOGIN_ADDRESS = Gate(policy="secrets", words=("://",))
 AT_SIGN = Gate(policy="pii", words=("@", "(at)", "[at]", "{at}", "<at>"), pattern=re.compile(r"<[\w.+-]{1,64} at "))
 SIX_DIGITS = Gate(policy="pii", pattern=re.compile(r"\d(?:[^\w\n]{0,4}\d){5}"))
-LETTERS_AND_DIGITS = Gate(
-    policy="pii", pattern=re.compile(r"\d(?:\d?[ -]?[A-Za-z]|(?<=[A-Za-z]\d)\d|(?<=[A-Za-z][ -]\d)\d)")
-)
+LETTERS_AND_DIGITS = Gate(policy="pii", pattern=re.compile(r"\d(?:[A-Za-z]|(?<=[A-Za-z]\d)\d)"))
+GERMAN_PLATE = Gate(policy="pii", pattern=re.compile(r"[A-Za-z]{1,3}[ -][A-Za-z]{1,2}[ -]\d"))
 ADDRESS_MARKS = Gate(
     policy="pii",
     pattern=re.compile(
@@ -83,6 +82,7 @@ _ALL = (
     AT_SIGN,
     SIX_DIGITS,
     LETTERS_AND_DIGITS,
+    GERMAN_PLATE,
     ADDRESS_MARKS,
     FIVE_DIGITS,
     ANY_DIGIT,

@@ -8,7 +8,7 @@ import re
 
 from presidio_analyzer import Pattern
 
-from prodgen_pipeline.core.redaction.gates import FIVE_DIGITS, LETTERS_AND_DIGITS, SIX_DIGITS
+from prodgen_pipeline.core.redaction.gates import FIVE_DIGITS, GERMAN_PLATE, LETTERS_AND_DIGITS, SIX_DIGITS
 from prodgen_pipeline.core.redaction.recognizers import ChecksumRecognizer
 from prodgen_pipeline.core.redaction.rules import Rule, pattern_rule, presidio_rule
 
@@ -144,9 +144,7 @@ def european_rules() -> list[Rule]:
             r"\d{8}[A-Za-z]\d{3}",
             "sozialversicherungsnummer|rentenversicherung(?:snummer)?",
         ),
-        presidio_rule(
-            "DeKfzRecognizer", "DE_KFZ", r"[A-Za-z][- ]?\d", _PLATE_WORDS, certain="", gate=LETTERS_AND_DIGITS
-        ),
+        presidio_rule("DeKfzRecognizer", "DE_KFZ", r"[A-Za-z][- ]?\d", _PLATE_WORDS, certain="", gate=GERMAN_PLATE),
         presidio_rule(
             "FiPersonalIdentityCodeRecognizer",
             "FI_PERSONAL_IDENTITY_CODE",
