@@ -12,6 +12,7 @@ from prodgen_pipeline.cli import (
     audit,
     configuration,
     documents,
+    keys,
     operations,
     quarantine,
     queries,
@@ -45,9 +46,11 @@ def application() -> typer.Typer:
     app.command()(synchronize.sync)
     app.add_typer(releases.generations, name="generation")
     app.command()(queries.search)
+    app.command()(queries.ask)
     app.add_typer(documents.group, name="documents")
     app.add_typer(quarantine.group, name="quarantine")
     app.command()(redact.redact)
+    app.add_typer(keys.group, name="key")
     app.add_typer(releases.prompts, name="prompt")
     app.add_typer(releases.releases, name="release")
     app.add_typer(audit.group, name="audit")

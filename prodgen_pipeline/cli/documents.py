@@ -1,9 +1,15 @@
 """`prodgen documents`: what is known, what is served of it, and how it came to be so."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prodgen_pipeline.cli.output import print_json, print_table, printable
 from prodgen_pipeline.cli.parameters import AsJson, DocumentAddress, TenantName, command_group
+from prodgen_pipeline.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from prodgen_pipeline.cli.session import Session
+    from prodgen_pipeline.storage.database import Transaction
+    from prodgen_pipeline.storage.tenants import Tenant
 
 group = command_group("Documents: list, show, history.")
 
@@ -18,7 +24,7 @@ def list_(tenant_name: TenantName, as_json: AsJson = False) -> None:
         open_tenant("documents list", tenant_name) as (session, tenant),
         session.databases.pipeline.transaction(tenant.tenant_id) as tx,
     ):
-        rows = documents.list_all(tx)
+        rows = _readable(session, tenant, documents.list_all(tx))
     if as_json:
         print_json(rows)
         return
@@ -38,7 +44,7 @@ def show(tenant_name: TenantName, address: DocumentAddress, as_json: AsJson = Fa
         open_tenant("documents show", tenant_name) as (session, tenant),
         session.databases.pipeline.transaction(tenant.tenant_id) as tx,
     ):
-        row = documents.find(tx, address)
+        row = _find(session, tenant, tx, address)
         chunks = documents.chunks(tx, row["document_id"])
     if as_json:
         print_json({**row, "chunks": chunks})
@@ -60,7 +66,7 @@ def history(tenant_name: TenantName, address: DocumentAddress, as_json: AsJson =
         open_tenant("documents history", tenant_name) as (session, tenant),
         session.databases.pipeline.transaction(tenant.tenant_id) as tx,
     ):
-        rows = documents.history(tx, documents.find(tx, address)["document_id"])
+        rows = documents.history(tx, _find(session, tenant, tx, address)["document_id"])
     if as_json:
         print_json(rows)
         return
@@ -78,3 +84,23 @@ def history(tenant_name: TenantName, address: DocumentAddress, as_json: AsJson =
 
 def _state(row: dict[str, Any]) -> str:
     return f"duplicate of {row['duplicate_of']}" if row["duplicate_of"] else str(row["state"])
+
+
+def _find(session: "Session", tenant: "Tenant", tx: "Transaction", address: str) -> dict[str, Any]:
+    from prodgen_pipeline.storage import documents
+
+    row = documents.find(tx, address)
+    if not _readable(session, tenant, [row]):
+        # The same words as for one that does not exist: it does not, for this reader.
+        raise NotFound(f"there is no document {address}: `prodgen documents list` names them")
+    return row
+
+
+def _readable(session: "Session", tenant: "Tenant", rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those documents that the actor may read: all of them for an administrator, else what row-level security shows."""
+    holder = session.key_holder
+    if holder is None or holder.role == "admin":
+        return rows
+    with session.databases.serving.transaction(tenant.tenant_id, holder.reader) as tx:
+        visible = {row["document_id"] for row in tx.dicts("cli.visible_documents")}
+    return [row for row in rows if int(row["document_id"]) in visible]

@@ -80,7 +80,7 @@ def read_cases(path: Path) -> list[Case]:
 
 
 def keep_cases(tx: Transaction, cases: Iterable[Case], *, replace: bool = False) -> int:
-    """Keep cases of the transaction's tenant, replacing those of the same id, or all with `replace`; returns how many."""
+    """Keep cases of the tenant, replacing those of the same id, or all with `replace`; returns how many."""
     if replace:
         tx.run("evaluation.remove_cases")
     rows = [

@@ -92,9 +92,7 @@ def create(
         "keys.add", key_id=key_id, user=user, groups=list(groups), role=role, may_reveal=may_reveal,
         secret_hash=_hash(secret),
     )  # fmt: skip
-    audit.record(
-        tx, actor, "key.create", key_id, user=user, groups=list(groups), role=role, may_reveal=may_reveal
-    )
+    audit.record(tx, actor, "key.create", key_id, user=user, groups=list(groups), role=role, may_reveal=may_reveal)
     return NewKey(key=_written(tx, key_id, secret), key_id=key_id)
 
 

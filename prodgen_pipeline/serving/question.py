@@ -38,9 +38,7 @@ def redact_question(tx: Transaction, text: str, config: RedactionConfig, secret:
     return RedactedQuestion(text=redacted, spoken=spoken(redacted))
 
 
-def _replacements(
-    tx: Transaction, text: str, spans: list[EntitySpan], secret: Secret
-) -> dict[tuple[str, str], str]:
+def _replacements(tx: Transaction, text: str, spans: list[EntitySpan], secret: Secret) -> dict[tuple[str, str], str]:
     key = value_key(secret(PSEUDONYMS))
     values = {(span.label, normalise_value(span.label, text[span.start : span.end])) for span in spans}
     keys = {value: key(*value) for value in values}

@@ -106,7 +106,8 @@ def _embed(embedder: "Embedder", text: str, release: ServedRelease) -> "NDArray[
             f"release {release.release_id} holds vectors of {wanted['dimensions']} dimensions ({wanted['model']}), "
             f"the installed model makes {embedder.dimensions}: install the release's model"
         )
-    return embedder.embed([text])[0]
+    [vector] = embedder.embed([text])
+    return vector
 
 
 def _retrieve(
@@ -120,9 +121,7 @@ def _retrieve(
         for row in tx.dicts("search.dense", generation_id=release.generation_id, vector=as_text, limit=limit)
     }
     lexical = _lexical(tx, release, config, question, limit)
-    ranked = fuse(
-        dense, {chunk: score for chunk, (score, _) in lexical.items()}, dense_weight=config.dense_weight
-    )[:k]
+    ranked = fuse(dense, {chunk: score for chunk, (score, _) in lexical.items()}, dense_weight=config.dense_weight)[:k]
     rows = tx.dicts(
         "search.hits", generation_id=release.generation_id, vector=as_text, chunk_ids=[chunk for chunk, _ in ranked]
     )

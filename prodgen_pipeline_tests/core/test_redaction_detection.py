@@ -1,6 +1,8 @@
 """What is found, what is left alone, and that skipping recognisers loses nothing."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -134,6 +136,17 @@ def test_an_unknown_policy_is_refused_with_the_known_ones_named():
 
 def test_a_threshold_above_a_score_drops_the_finding():
     assert detect("791-10-5487", RedactionConfig(score_threshold=0.51)) == []
+
+
+def test_an_ordinary_question_is_read_without_loading_presidio():
+    program = (
+        "import sys\n"
+        "from prodgen_pipeline.core.configuration import RedactionConfig\n"
+        "from prodgen_pipeline.core.redaction import detect\n"
+        "detect('What does PEP 8 from 2001 say at length about re-design tokens?', RedactionConfig())\n"
+        "sys.exit('presidio_analyzer' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_value_that_is_the_whole_text_is_found_at_both_ends():

@@ -90,14 +90,7 @@ def secret_rules() -> list[Rule]:
             "PRIVATE KEY",
             margin=8_192,
         ),
-        _assigned(
-            "AssignedKey",
-            "API_KEY",
-            rf"(?<![a-z])(?:{_KEY_NAMES}){_ASSIGNED}",
-            issued,
-            gates.LONG_TOKEN,
-            "key|token|secret|sig",
-        ),
+        _assigned("AssignedKey", "API_KEY", named, issued, gates.LONG_TOKEN, "key|token|secret|sig"),
         _assigned(
             "BearerToken", "API_KEY", r"\b(?:bearer|basic|token) {1,3}", issued, gates.LONG_TOKEN, "bearer|basic|token"
         ),

@@ -23,8 +23,8 @@ SAMPLE_SECONDS = 0.5
 class PeakMemory:
     """The highest values seen, in megabytes (10^6 bytes).
 
-    Proportional set size shares out what several processes map, so a sum of it counts every page once; a sum of resident
-    set sizes counts shared pages as often as they are mapped.
+    Proportional set size shares out what several processes map, so a sum of it counts every page once; a sum of
+    resident set sizes counts shared pages as often as they are mapped.
     """
 
     pss_mb: float = 0.0

@@ -1,7 +1,7 @@
 """The process whose cost `bench index` measures: one sync of one tenant, as `prodgen sync` does it.
 
-Belongs here: nothing but that. Settings come pickled on standard input, counts go pickled to standard output, both to and
-from the process that started this one.
+Belongs here: nothing but that. Settings come pickled on standard input, counts go pickled to standard output, both
+to and from the process that started this one.
 """
 
 import pickle
@@ -41,7 +41,13 @@ def _sync(settings: Settings, name: str) -> dict[str, object]:
         with databases.pipeline.transaction() as tx:
             tenant = tenants.find(tx, name)
         with open_run(
-            settings, databases.pipeline, tenant, run_id=uuid.uuid4().hex, kind="sync", actor="benchmark", progress=clock
+            settings,
+            databases.pipeline,
+            tenant,
+            run_id=uuid.uuid4().hex,
+            kind="sync",
+            actor="benchmark",
+            progress=clock,
         ) as run:
             sync_tenant(run)
     return {
