@@ -11,7 +11,9 @@ from prodgen_pipeline import __version__
 from prodgen_pipeline.cli import (
     audit,
     configuration,
+    demo,
     documents,
+    evaluate,
     keys,
     operations,
     quarantine,
@@ -37,6 +39,7 @@ def application() -> typer.Typer:
     )
     app.callback()(_prodgen)
     app.command()(operations.up)
+    app.command()(demo.demo)
     app.command()(operations.status)
     app.command()(operations.migrate)
     app.add_typer(configuration.group, name="config")
@@ -53,6 +56,7 @@ def application() -> typer.Typer:
     app.add_typer(keys.group, name="key")
     app.add_typer(releases.prompts, name="prompt")
     app.add_typer(releases.releases, name="release")
+    app.add_typer(evaluate.group, name="eval")
     app.add_typer(audit.group, name="audit")
     return app
 

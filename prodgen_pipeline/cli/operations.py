@@ -26,14 +26,7 @@ def up(ui_port: UiPort = None, api_port: ApiPort = None) -> None:
     from prodgen_pipeline.cli.up import up as run_everything
     from prodgen_pipeline.settings import load_settings
 
-    settings = load_settings(create_home=True)
-    code = run_everything(
-        settings,
-        ui_port=settings.serving.ui_port if ui_port is None else ui_port,
-        api_port=settings.serving.api_port if api_port is None else api_port,
-    )
-    if code:
-        raise typer.Exit(code)
+    raise typer.Exit(run_everything(load_settings(create_home=True), ui_port=ui_port, api_port=api_port))
 
 
 def migrate() -> None:

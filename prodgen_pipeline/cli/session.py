@@ -22,6 +22,9 @@ from prodgen_pipeline.storage.tenants import Tenant
 if TYPE_CHECKING:
     from prodgen_pipeline.governance.keys import Actor
 
+#: What the login to a team's own database may do without a key: make a tenant, and its first administrator's key.
+_FIRST_STEPS = ("tenant add", "key create")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -31,13 +34,18 @@ class Session:
     databases: Databases
     actor_name: str
     key_holder: "Actor | None" = None
+    #: Nobody has a key yet: the login to the team's database is all there is to go by.
+    takes_first_steps: bool = False
 
     def tenant(self, name: str) -> Tenant:
         """Look a tenant up; raises NotFound, NotAllowed where the key is another tenant's."""
         if self.key_holder is not None and self.key_holder.tenant.name != name:
             raise NotAllowed(f"the key in PRODGEN_KEY belongs to tenant {self.key_holder.tenant.name}, not {name}")
         with self.databases.pipeline.transaction() as tx:
-            return tenants.find(tx, name)
+            tenant = tenants.find(tx, name)
+        if self.takes_first_steps and self._has_admin(tenant):
+            raise _key_wanted()
+        return tenant
 
     def may_see(self, tenant: Tenant) -> bool:
         """Whether the tenant is the actor's own; the owner of the embedded database has them all."""
@@ -56,6 +64,13 @@ class Session:
         return Reader(user=holder.user, groups=tuple(holder.groups))
 
 
+    def _has_admin(self, tenant: Tenant) -> bool:
+        from prodgen_pipeline.governance import keys
+
+        with self.databases.pipeline.transaction(tenant.tenant_id) as tx:
+            return any(key.role == "admin" and key.revoked_at is None for key in keys.list_all(tx))
+
+
 @contextmanager
 def open_session(command: str, *, create_home: bool = False) -> Iterator[Session]:
     """Open what `command` needs, for an actor who may run it.
@@ -63,12 +78,13 @@ def open_session(command: str, *, create_home: bool = False) -> Iterator[Session
     Raises ConfigurationError, DatabaseUnavailable, NotAuthenticated without a key on a team's own database, NotAllowed.
     """
     settings = load_settings(create_home=create_home)
-    if settings.key is None and settings.database_url is not None:
-        raise NotAuthenticated("PRODGEN_DATABASE_URL needs PRODGEN_KEY, the key of who is acting: ask an administrator")
+    is_own = settings.database_url is not None
+    if settings.key is None and is_own and command not in _FIRST_STEPS:
+        raise _key_wanted()
     with open_databases(settings, progress=say) as databases:
         if settings.key is None:
-            name = f"local:{_os_user()}"
-            yield Session(settings=settings, databases=databases, actor_name=name)
+            name = f"{'bootstrap' if is_own else 'local'}:{_os_user()}"
+            yield Session(settings=settings, databases=databases, actor_name=name, takes_first_steps=is_own)
             return
         from prodgen_pipeline.governance import keys, rights
 
@@ -82,6 +98,10 @@ def open_tenant(command: str, name: str) -> Iterator[tuple[Session, Tenant]]:
     """Open what a command about one tenant needs. Raises as `open_session`, and NotFound for an unknown tenant."""
     with open_session(command) as session:
         yield session, session.tenant(name)
+
+
+def _key_wanted() -> NotAuthenticated:
+    return NotAuthenticated("PRODGEN_DATABASE_URL needs PRODGEN_KEY, the key of who is acting: ask an administrator")
 
 
 def _os_user() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from prodgen_pipeline.defs.corpus import shown
 from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, from_json
 from prodgen_pipeline.resources import Corpus
 from prodgen_pipeline.storage import checks, generations, tenants
@@ -73,7 +74,7 @@ def _validate_tenants(corpus: Corpus, stage: str) -> dg.AssetCheckResult:
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"not met: {', '.join(failed)}" if failed else None,
-        metadata={"results": dg.MetadataValue.table(rows)} if rows else {},
+        metadata=shown.rows("results", rows),
     )
 
 
@@ -84,7 +85,7 @@ def _facts(tx: Transaction, stage: str, serving: Generation) -> Facts:
 
 
 def _expectations(stage: str, serving: Generation) -> Sequence["Expectation"]:
-    import great_expectations.expectations as gxe
+    from great_expectations.expectations import core as gxe
 
     configuration = from_json(serving.configuration)
     if stage == CHUNKED:
@@ -111,9 +112,10 @@ def validate(facts: Facts, expectations: Sequence["Expectation"]) -> "Expectatio
     """Validate rows in memory against expectations; the result says how many rows failed, and no value."""
     import great_expectations as gx
     import pandas as pd
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("corpus").add_dataframe_asset("facts")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": pd.DataFrame(facts)})
     suite = gx.ExpectationSuite("suite", expectations=list(expectations))

@@ -106,7 +106,7 @@ def _embed(embedder: "Embedder", text: str, release: ServedRelease) -> "NDArray[
             f"release {release.release_id} holds vectors of {wanted['dimensions']} dimensions ({wanted['model']}), "
             f"the installed model makes {embedder.dimensions}: install the release's model"
         )
-    [vector] = embedder.embed([text])
+    vector: NDArray[np.float32] = embedder.embed([text])[0]
     return vector
 
 

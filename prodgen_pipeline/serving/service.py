@@ -4,11 +4,14 @@ Belongs here: which embedder, which endpoint, which secrets. Does not: the steps
 """
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from prodgen_pipeline.core.errors import DatabaseUnavailable
 from prodgen_pipeline.core.models import Reader
+from prodgen_pipeline.core.redaction import detect
 from prodgen_pipeline.governance.secrets import master_key, tenant_secrets
 from prodgen_pipeline.serving.ask import AskResult, ask
 from prodgen_pipeline.serving.question import Secret
@@ -36,7 +39,8 @@ class QueryService:
         """`database` is the serving side; `embedder` is asked for the engine with every question: keep one."""
         self.settings = settings
         self.database = database
-        self._embedder = embedder
+        self._make_embedder = embedder
+        self._embedder_lock = threading.Lock()
         self._generator = generator
 
     def search(self, tenant: Tenant, text: str, *, reader: Reader, k: int = 10) -> SearchResult:
@@ -51,6 +55,28 @@ class QueryService:
             self.database, tenant, text, reader=reader, actor=actor, embedder=self._embedder(),
             secret=self._secret(tenant), generator=self._generator, session=session,
         )  # fmt: skip
+
+    def warm_up(self) -> None:
+        """Load what the first questions would wait for: the embedding model and the recognisers (seconds).
+
+        Raises:
+            ConfigurationError: the model's files are missing or damaged.
+        """
+        self._embedder().embed(["warm-up"])
+        detect("warm-up: warm.up@example.org", self.settings.redaction)
+
+    def database_answers(self) -> bool:
+        """Whether the database answers now; may wait as long as its pool does."""
+        try:
+            with self.database.transaction() as tx:
+                return tx.value("serving.answers") == 1
+        except DatabaseUnavailable:
+            return False
+
+    def _embedder(self) -> "Embedder":
+        # The engines are made once per process, but two first questions at a time would both make one.
+        with self._embedder_lock:
+            return self._make_embedder()
 
     def _secret(self, tenant: Tenant) -> Secret:
         def secret(purpose: str) -> bytes:

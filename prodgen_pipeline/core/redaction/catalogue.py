@@ -169,6 +169,13 @@ def medical_rules() -> list[Rule]:
             reach=30,
         ),
         pattern_rule("DATE_OF_BIRTH", _DATE, 0.4, r"\d", _BIRTH_WORDS, gate=ANY_DIGIT, policy="phi", reach=30),
+        *_health_care_rules(),
+    ]
+
+
+def _health_care_rules() -> list[Rule]:
+    """Numbers that insurers, prescribers and pharmacies give."""
+    return [
         presidio_rule(
             "UsMbiRecognizer",
             "US_MBI",

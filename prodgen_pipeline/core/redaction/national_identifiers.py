@@ -41,12 +41,7 @@ def north_american_rules() -> list[Rule]:
         ),
         presidio_rule("UsPassportRecognizer", "US_PASSPORT", r"\d{8}", "passport", certain=""),
         presidio_rule(
-            "UsLicenseRecognizer",
-            "US_DRIVER_LICENSE",
-            r"\d{5}",
-            _LICENCE_WORDS,
-            gate=FIVE_DIGITS,
-            certain="",
+            "UsLicenseRecognizer", "US_DRIVER_LICENSE", r"\d{5}", _LICENCE_WORDS, gate=FIVE_DIGITS, certain=""
         ),
         pattern_rule(
             "US_DRIVER_LICENSE",
@@ -126,6 +121,21 @@ def european_rules() -> list[Rule]:
             "pesel",
             patterns=((r"(?<!\w)[0-9]{2}([02468][1-9]|[13579][012])(0[1-9]|1[0-9]|2[0-9]|3[01])[0-9]{5}(?!\w)", 0.4),),
         ),
+        *_german_rules(passport),
+        *_northern_rules(),
+        presidio_rule("TrNationalIdRecognizer", "TR_NATIONAL_ID", r"\d{11}", "kimlik|tckn|national id"),
+        pattern_rule(
+            "FR_NIR",
+            r"(?<!\w)[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d[\dABab] ?\d{3} ?\d{3} ?\d\d(?!\w)",
+            0.5,
+            r"\d",
+            "nir|sécurité sociale|numéro de sécu|social security",
+        ),
+    ]
+
+
+def _german_rules(passport: str) -> list[Rule]:
+    return [
         presidio_rule(
             "DeTaxIdRecognizer", "DE_TAX_ID", r"\d{11}", _TAX_WORDS + "|idnr|identifikationsnummer", certain=""
         ),
@@ -145,6 +155,11 @@ def european_rules() -> list[Rule]:
             "sozialversicherungsnummer|rentenversicherung(?:snummer)?",
         ),
         presidio_rule("DeKfzRecognizer", "DE_KFZ", r"[A-Za-z][- ]?\d", _PLATE_WORDS, certain="", gate=GERMAN_PLATE),
+    ]
+
+
+def _northern_rules() -> list[Rule]:
+    return [
         presidio_rule(
             "FiPersonalIdentityCodeRecognizer",
             "FI_PERSONAL_IDENTITY_CODE",
@@ -157,14 +172,6 @@ def european_rules() -> list[Rule]:
             r"\d{6}[-+]?\d{4}",
             "personnummer|personal identity number",
             certain=r"\d{6,8}[-+]\d{4}",
-        ),
-        presidio_rule("TrNationalIdRecognizer", "TR_NATIONAL_ID", r"\d{11}", "kimlik|tckn|national id"),
-        pattern_rule(
-            "FR_NIR",
-            r"(?<!\w)[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d[\dABab] ?\d{3} ?\d{3} ?\d\d(?!\w)",
-            0.5,
-            r"\d",
-            "nir|sécurité sociale|numéro de sécu|social security",
         ),
     ]
 
@@ -187,31 +194,7 @@ def other_national_rules() -> list[Rule]:
         ),
         presidio_rule("AuTfnRecognizer", "AU_TFN", r"\d{3}\s?\d{3}\s?\d{3}", _TAX_WORDS, certain=""),
         presidio_rule("AuMedicareRecognizer", "AU_MEDICARE", r"\d{4}\s?\d{5}\s?\d", "medicare", certain=""),
-        presidio_rule(
-            "InPanRecognizer",
-            "IN_PAN",
-            r"[A-Za-z]{5}\d{4}[A-Za-z]",
-            "pan|permanent account number",
-            gate=LETTERS_AND_DIGITS,
-            patterns=((r"\b([A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z])\b", 0.5), (r"\b([A-Z]{5}[0-9]{4}[A-Z])\b", 0.1)),
-        ),
-        presidio_rule(
-            "InAadhaarRecognizer",
-            "IN_AADHAAR",
-            r"\d{4}[- :]?\d{4}[- :]?\d{4}",
-            "aadhaar|aadhar|uidai",
-            certain=r"\d{4}([- ])\d{4}\1\d{4}",
-        ),
-        presidio_rule("InPassportRecognizer", "IN_PASSPORT", r"[A-Za-z]\d\d ?\d{5}", "passport", certain=""),
-        presidio_rule("InVoterRecognizer", "IN_VOTER", r"[A-Za-z]{3}\d{7}", "voter(?: id)?|epic", certain=""),
-        presidio_rule(
-            "InVehicleRegistrationRecognizer",
-            "IN_VEHICLE_REGISTRATION",
-            r"\d{4}",
-            _PLATE_WORDS,
-            gate=LETTERS_AND_DIGITS,
-            certain="",
-        ),
+        *_indian_rules(),
         presidio_rule(
             "KrRrnRecognizer", "KR_RRN", r"\d{6}-?\d{7}", "rrn|resident registration", certain=r"\d{6}-\d{7}"
         ),
@@ -238,3 +221,33 @@ def other_national_rules() -> list[Rule]:
 def national_identifier_rules() -> list[Rule]:
     """All rules of this module."""
     return [*north_american_rules(), *british_and_irish_rules(), *european_rules(), *other_national_rules()]
+
+
+def _indian_rules() -> list[Rule]:
+    return [
+        presidio_rule(
+            "InPanRecognizer",
+            "IN_PAN",
+            r"[A-Za-z]{5}\d{4}[A-Za-z]",
+            "pan|permanent account number",
+            gate=LETTERS_AND_DIGITS,
+            patterns=((r"\b([A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z])\b", 0.5), (r"\b([A-Z]{5}[0-9]{4}[A-Z])\b", 0.1)),
+        ),
+        presidio_rule(
+            "InAadhaarRecognizer",
+            "IN_AADHAAR",
+            r"\d{4}[- :]?\d{4}[- :]?\d{4}",
+            "aadhaar|aadhar|uidai",
+            certain=r"\d{4}([- ])\d{4}\1\d{4}",
+        ),
+        presidio_rule("InPassportRecognizer", "IN_PASSPORT", r"[A-Za-z]\d\d ?\d{5}", "passport", certain=""),
+        presidio_rule("InVoterRecognizer", "IN_VOTER", r"[A-Za-z]{3}\d{7}", "voter(?: id)?|epic", certain=""),
+        presidio_rule(
+            "InVehicleRegistrationRecognizer",
+            "IN_VEHICLE_REGISTRATION",
+            r"\d{4}",
+            _PLATE_WORDS,
+            gate=LETTERS_AND_DIGITS,
+            certain="",
+        ),
+    ]

@@ -49,11 +49,11 @@ def raw_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
 
 def _sources(run: Run) -> shown.Metadata:
     with run.database.transaction(run.tenant.tenant_id) as tx:
-        rows = [
+        records = [
             dg.TableRecord({"source": each.name, "documents": each.n_documents, "held_back": each.held_back})
             for each in sources.list_all(tx)
         ]
-    return {"sources": dg.MetadataValue.table(rows)} if rows else {}
+    return shown.rows("sources", records)
 
 
 def _recorded(run: Run) -> dg.AssetCheckResult:

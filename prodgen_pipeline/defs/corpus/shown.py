@@ -4,7 +4,7 @@ Belongs here: from counts to metadata. Does not: counting (storage.checks).
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -44,6 +44,11 @@ def table(name: str, what: str, counted: Mapping[str, int]) -> Metadata:
     rows = [dg.TableRecord({what: key, "count": n}) for key, n in counted.items()]
     schema = dg.TableSchema([dg.TableColumn(what, "string"), dg.TableColumn("count", "int")])
     return {name: dg.MetadataValue.table(rows, schema)}
+
+
+def rows(name: str, records: Sequence[dg.TableRecord]) -> Metadata:
+    """A table; nothing at all where it would be empty, because Dagster guesses columns from the first row."""
+    return {name: dg.MetadataValue.table(list(records))} if records else {}
 
 
 def bars(title: str, heights: Mapping[str, int]) -> dg.MetadataValue:

@@ -120,7 +120,7 @@ def _rank_all(judged: JudgedSet, ask: Ask, id_of: Mapping[str, str], mode: str, 
         hits = ask(judged.questions[question_id]).hits
         # The best chunk of a passage stands for it.
         ranked = list(dict.fromkeys(id_of[hit.uri] for hit in hits))[:DEPTH]
-        ndcg.append(ndcg_at_k(ranked, {**grades}, DEPTH))
+        ndcg.append(ndcg_at_k(ranked, {passage: grade for passage, grade in grades.items()}, DEPTH))
         recall.append(recall_at_k(ranked, list(grades), DEPTH))
     return RetrievalScores(
         mode=mode, dense_weight=weight, ndcg_at_10=round(fmean(ndcg), 4), recall_at_10=round(fmean(recall), 4)

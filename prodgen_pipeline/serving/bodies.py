@@ -1,0 +1,134 @@
+"""Bodies of the HTTP interface: what is taken, checked at the door, and what is given, for /openapi.json.
+
+A request names no tenant. `user` and `groups`, which lines of a batch may hold, can only narrow what the key may read.
+Fields that are not listed are refused, so that a misspelled one is not silently ignored.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from prodgen_pipeline.core.models import Reader
+from prodgen_pipeline.governance.keys import Actor
+
+#: Beyond any reasonable question; the real limit is a setting, and is checked with its value in the message.
+_MAX_ID_CHARS = 256
+Identifier = Annotated[str, StringConstraints(max_length=_MAX_ID_CHARS)]
+SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class _Question(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: Identifier | int | None = Field(None, description="Given back as it is.")
+    text: str = Field(description="The question, or what to look for.")
+    user: str | None = Field(None, description="Narrows: another than the key's user reads as nobody in particular.")
+    groups: list[str] | None = Field(None, description="Narrows: only those of the key's groups that stand here.")
+
+    def reader(self, actor: Actor) -> Reader:
+        """On whose behalf to read: never more than the key may."""
+        groups = actor.groups if self.groups is None else tuple(g for g in actor.groups if g in self.groups)
+        return Reader(user=actor.user if self.user in (None, actor.user) else None, groups=groups)
+
+
+class SearchRequest(_Question):
+    """A search."""
+
+    k: int = Field(10, ge=1, description="How many hits.")
+
+
+class AskRequest(_Question):
+    """A question."""
+
+    session: SessionId | None = Field(None, description="The conversation that it belongs to; made when missing.")
+
+
+class HitBody(BaseModel):
+    """One hit."""
+
+    rank: int
+    score: float
+    uri: str
+    source: str
+    document_id: str
+    version: int
+    chunk_id: str
+    title: str | None
+    pages: list[int]
+    text: str
+
+
+class SearchResponse(BaseModel):
+    """Hits, best first."""
+
+    id: str | int | None
+    hits: list[HitBody]
+    release: str
+    generation: int
+    timings_ms: dict[str, float]
+
+
+class CitationBody(BaseModel):
+    """Where a sentence of the answer comes from."""
+
+    n: int
+    uri: str
+    source: str
+    version: int
+    chunk_id: str
+    pages: list[int]
+    quote: str
+
+
+class RouteBody(BaseModel):
+    """Which tier answered."""
+
+    tier: str
+    model: str | None
+    escalated: bool
+
+
+class CacheBody(BaseModel):
+    """Whether the answer came from a cache."""
+
+    hit: bool
+    kind: str | None
+
+
+class UsageBody(BaseModel):
+    """What it cost."""
+
+    input_tokens: int
+    output_tokens: int
+    usd: float
+
+
+class AskResponse(BaseModel):
+    """An answer with its citations."""
+
+    id: str | int | None
+    answer: str
+    citations: list[CitationBody]
+    grounded: bool
+    refused: bool
+    reason: str | None
+    turn_type: str
+    search_query: str
+    route: RouteBody
+    cache: CacheBody
+    usage: UsageBody
+    answer_id: str
+    session: str
+    release: str
+    timings_ms: dict[str, float]
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
