@@ -33,17 +33,17 @@ def as_toml(values: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(value, dict):
             # Secrets and the home come from the environment only; and TOML knows no null.
             commented = value is None or value == "(set)" or name in ("home", "config")
-            yield f"# {name} = {_value(value)}" if commented else f"{name} = {_value(value)}"
+            yield f"# {name} = {toml_value(value)}" if commented else f"{name} = {toml_value(value)}"
     for name, section in values.items():
         if isinstance(section, dict):
             yield f"\n[{name}]"
-            yield from (f"{key} = {_value(value)}" for key, value in section.items())
+            yield from (f"{key} = {toml_value(value)}" for key, value in section.items())
 
 
-def _value(value: object) -> str:
+def toml_value(value: object) -> str:
     if value is None:
         return "(not set)"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_value(item) for item in value)}]"
+        return f"[{', '.join(toml_value(item) for item in value)}]"
     # JSON's strings, numbers and booleans are TOML's.
     return json.dumps(value, ensure_ascii=False)

@@ -63,7 +63,6 @@ class Session:
             raise NotAllowed(f"the key in PRODGEN_KEY reads as {holder.user}: --user and --group need an admin's")
         return Reader(user=holder.user, groups=tuple(holder.groups))
 
-
     def _has_admin(self, tenant: Tenant) -> bool:
         from prodgen_pipeline.governance import keys
 

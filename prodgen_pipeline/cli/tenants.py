@@ -2,7 +2,7 @@
 
 import re
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,10 @@ from prodgen_pipeline.cli.outcome import say
 from prodgen_pipeline.cli.output import print_json, print_table
 from prodgen_pipeline.cli.parameters import AsJson, TenantName, command_group
 from prodgen_pipeline.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from prodgen_pipeline.cli.session import Session
+    from prodgen_pipeline.storage.tenants import Tenant
 
 group = command_group("Tenants: add, list, remove.")
 
@@ -21,18 +25,25 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 def add(name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, - and _.")]) -> None:
     """Make a tenant."""
     from prodgen_pipeline.cli.session import open_session
-    from prodgen_pipeline.governance import audit
-    from prodgen_pipeline.storage import tenants
 
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot name a tenant: up to 63 of a-z, 0-9, - and _, the first a letter or digit")
     with open_session("tenant add", create_home=True) as session:
-        with session.databases.pipeline.transaction() as tx:
-            tenant = tenants.add(tx, name)
-            # The audit log is per tenant, and this transaction began before there was one.
-            tx.run("cli.enter_tenant", entered=str(tenant.tenant_id))
-            audit.record(tx, session.actor_name, "tenant.add", name)
+        add_tenant(session, name)
     say(f"tenant {name} added; next: prodgen source add {name} NAME FOLDER")
+
+
+def add_tenant(session: "Session", name: str) -> "Tenant":
+    """Register a tenant; raises UsageError when the name is taken."""
+    from prodgen_pipeline.governance import audit
+    from prodgen_pipeline.storage import tenants
+
+    with session.databases.pipeline.transaction() as tx:
+        tenant = tenants.add(tx, name)
+        # The audit log is per tenant, and this transaction began before there was one.
+        tx.run("cli.enter_tenant", entered=str(tenant.tenant_id))
+        audit.record(tx, session.actor_name, "tenant.add", name)
+    return tenant
 
 
 @group.command("list")

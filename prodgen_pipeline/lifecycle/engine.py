@@ -56,6 +56,7 @@ def run_stage(stage: Stage, run: Run, pin: Pin) -> StageCounts:
         if not batch:
             break
         results = stage.compute(run, pin, batch)
+        run.still_mine()
         with run.database.transaction(run.tenant.tenant_id) as tx:
             total.add(_commit(tx, stage, run, pin, results))
         run.progress(stage.name, total.done + total.quarantined, waiting - len(batch))

@@ -68,6 +68,7 @@ def observe(run: Run, source: Source, generations: Sequence[Generation]) -> Stag
     else:
         batches, gone = _batches(_read_all(run, store, listing.to_read), run), []
     for batch in batches:
+        run.still_mine()
         with run.database.transaction(run.tenant.tenant_id) as tx:
             counts.add(_commit(tx, run, source, batch, observed_pin(generations)))
         run.progress(RAW, counts.done + counts.unchanged, len(listing.to_read) - counts.done - counts.unchanged)

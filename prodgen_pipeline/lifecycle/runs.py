@@ -40,6 +40,8 @@ class Run:
     #: The tenant's secrets, derived from the master key by purpose.
     secret: Callable[[str], bytes]
     object_store_url: str
+    #: Raises DatabaseUnavailable when the tenant's lock was lost: another run may have begun.
+    still_mine: Callable[[], None]
     #: Told (stage, documents done, documents known to wait).
     progress: Callable[[str, int, int], None] = lambda stage, done, waiting: None
     counts: dict[str, StageCounts] = field(default_factory=dict)

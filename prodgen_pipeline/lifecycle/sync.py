@@ -51,12 +51,12 @@ def open_run(
     local = settings.local
     silence = settings.parsing.timeout_seconds * 2 + 60
     with (
-        tenants.run_lock(database, tenant),
+        tenants.run_lock(database, tenant) as lock,
         WorkerPool(local.workers, inline_tasks=local.inline_documents, silence_seconds=silence) as pool,
     ):
         run = Run(
             run_id=run_id, tenant=tenant, actor=actor, database=database, settings=settings, pool=pool, secret=secret,
-            object_store_url=object_store_url(settings), progress=progress,
+            object_store_url=object_store_url(settings), still_mine=lock.check, progress=progress,
         )  # fmt: skip
         with database.transaction(tenant.tenant_id) as tx:
             runs.start(tx, run_id, kind, actor)

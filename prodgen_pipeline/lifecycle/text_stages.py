@@ -69,7 +69,7 @@ class Parsing:
     name = PARSED
 
     def compute(self, run: Run, pin: Pin, batch: Sequence[Due]) -> list[tuple[Due, Parsed | DocumentRejected]]:
-        """Parse in workers: a file can crash or hang the library that reads it. A few small text files are read here."""
+        """Parse in workers: a file can crash or hang its library. A few small text files are read here."""
         with run.database.transaction(run.tenant.tenant_id) as tx:
             stored = outputs.raw(tx, [(due.document_id, due.version) for due in batch])
         tasks = [

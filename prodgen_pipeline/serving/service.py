@@ -69,7 +69,7 @@ class QueryService:
         """Whether the database answers now; may wait as long as its pool does."""
         try:
             with self.database.transaction() as tx:
-                return tx.value("serving.answers") == 1
+                return bool(tx.value("serving.answers"))
         except DatabaseUnavailable:
             return False
 

@@ -1,10 +1,10 @@
 """An answer as server-sent events: its sentences one by one, then the whole object.
 
-    event: sentence
-    data: {"text": "You have 25 days. [1] "}
+event: sentence
+data: {"text": "You have 25 days. [1] "}
 
-    event: answer
-    data: {...as the JSON response...}
+event: answer
+data: {...as the JSON response...}
 """
 
 import json

@@ -22,6 +22,8 @@ Role = Literal["prodgen_pipeline", "prodgen_serving"]
 Row = TypeVar("Row")
 Params = Mapping[str, Any]
 
+#: How long a caller waits for a connection, which is also how long a database that is away goes unreported.
+_WAIT_SECONDS = 10.0
 _ENTER = (
     "SELECT set_config('role', %s, true), set_config('prodgen.tenant_id', %s, true), "
     "set_config('prodgen.principals', %s::text[]::text, true)"
@@ -68,6 +70,21 @@ class Transaction:
         return {"tenant_id": self.tenant_id, **params}
 
 
+class SessionLock:
+    """An advisory lock that lives as long as its connection."""
+
+    def __init__(self, connection: psycopg.Connection[Any], *, locked: bool) -> None:
+        self.locked = locked
+        self._connection = connection
+
+    def check(self) -> None:
+        """Raise DatabaseUnavailable when the connection is gone, and the lock with it."""
+        try:
+            _flag(self._connection, "tenants.still_there", {})
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(f"the lock was lost with its connection: {_first_line(error)}") from error
+
+
 class Database:
     """A database under one role. Safe to share between threads; connections are opened when first needed."""
 
@@ -75,7 +92,15 @@ class Database:
         self.conninfo = conninfo
         self.role: Role = role
         self._pool = ConnectionPool(
-            conninfo, min_size=0, max_size=max_connections, open=False, timeout=15, kwargs={"application_name": role}
+            conninfo,
+            min_size=0,
+            max_size=max_connections,
+            open=False,
+            timeout=_WAIT_SECONDS,
+            kwargs={"application_name": role},
+            configure=_one_snapshot if role == "prodgen_serving" else None,
+            # After a restart of the server every pooled connection is dead: find out before a caller does.
+            check=ConnectionPool.check_connection,
         )
 
     def __enter__(self) -> "Database":
@@ -100,8 +125,8 @@ class Database:
             yield Transaction(connection, tenant_id)
 
     @contextmanager
-    def session_lock(self, space: int, tenant_id: int, *, wait_seconds: float) -> Iterator[bool]:
-        """Hold a tenant's advisory lock for as long as the block lasts; yields whether it became free in time."""
+    def session_lock(self, space: int, tenant_id: int, *, wait_seconds: float) -> Iterator["SessionLock"]:
+        """Hold a tenant's advisory lock for as long as the block lasts, if it becomes free in time."""
         with self._connection() as connection:
             connection.autocommit = True
             key = {"space": space, "tenant_id": tenant_id}
@@ -109,11 +134,12 @@ class Database:
             while not (locked := _flag(connection, "tenants.lock", key)) and time.monotonic() < deadline:
                 time.sleep(0.1)
             try:
-                yield locked
+                yield SessionLock(connection, locked=locked)
             finally:
-                if locked and not connection.broken:
-                    connection.execute(statement("tenants.unlock"), key)
-                connection.autocommit = False
+                if not connection.broken:
+                    if locked:
+                        connection.execute(statement("tenants.unlock"), key)
+                    connection.autocommit = False
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Any]]:
@@ -126,6 +152,11 @@ class Database:
             raise IntegrityError(
                 f"the database refused a row: {error.diag.constraint_name or _first_line(error)}"
             ) from error
+
+
+def _one_snapshot(connection: psycopg.Connection[Any]) -> None:
+    """Let all reads of an answer see one state: a document that is switched meanwhile is found whole, old or new."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
 
 
 def _flag(connection: psycopg.Connection[Any], name: str, params: Params) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from prodgen_pipeline.core.errors import Busy, NotFound, UsageError
-from prodgen_pipeline.storage.database import Database, Transaction
+from prodgen_pipeline.storage.database import Database, SessionLock, Transaction
 
 #: Lock space of runs; the other half of the key is the tenant.
 _RUN_LOCK = 7130002
@@ -57,15 +57,15 @@ def next_change(tx: Transaction) -> int:
 
 
 @contextmanager
-def run_lock(database: Database, tenant: Tenant, *, wait_seconds: float = 5.0) -> Iterator[None]:
+def run_lock(database: Database, tenant: Tenant, *, wait_seconds: float = 5.0) -> Iterator[SessionLock]:
     """Be the only run of the tenant; raises Busy when another holds it for longer than the wait.
 
     The server takes a moment to notice that a holder was killed: that much is always waited for.
     """
-    with database.session_lock(_RUN_LOCK, tenant.tenant_id, wait_seconds=wait_seconds) as locked:
-        if not locked:
+    with database.session_lock(_RUN_LOCK, tenant.tenant_id, wait_seconds=wait_seconds) as lock:
+        if not lock.locked:
             raise Busy(f"another run is working on tenant {tenant.name}: wait for it, or see `prodgen status`")
-        yield
+        yield lock
 
 
 def raise_alert(

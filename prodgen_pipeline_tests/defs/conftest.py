@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from prodgen_pipeline.storage.connection import Addresses, Databases
+from prodgen_pipeline.settings import Settings
 from prodgen_pipeline.storage import sources
+from prodgen_pipeline.storage.connection import Addresses, Databases
 from prodgen_pipeline.storage.tenants import Tenant
-
 
 #: Dagster 1.13 asks pydantic 2.11+ and psycopg2 for names that are deprecated; it is pinned, and not ours to mend.
 DAGSTER_WARNINGS = ("ignore::pydantic.warnings.PydanticDeprecatedSince20",)
@@ -24,11 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def environment(addresses: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(addresses: Addresses, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a Dagster process finds: a home, and both logins of the test's database."""
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700, exist_ok=True)
-    monkeypatch.setenv("PRODGEN_HOME", str(home))
+    monkeypatch.setenv("PRODGEN_HOME", str(settings.home))
     monkeypatch.setenv("PRODGEN_DATABASE_URL", addresses.pipeline)
     monkeypatch.setenv("PRODGEN_SERVING_DATABASE_URL", addresses.serving)
 

@@ -1,7 +1,5 @@
 """Every asset, materialized on real parts in one ephemeral instance."""
 
-from pathlib import Path
-
 import dagster as dg
 
 from prodgen_pipeline.defs import catalogue

@@ -24,6 +24,10 @@ UPDATE prodgen.tenants SET change_seq = change_seq + 1 WHERE tenant_id = %(tenan
 -- One run per tenant at a time, whoever starts it. Held by the session, so a killed holder gives it back.
 SELECT pg_try_advisory_lock(%(space)s, %(tenant_id)s) AS locked;
 
+-- still_there --
+-- Asked on the lock's own connection.
+SELECT true AS there;
+
 -- unlock --
 SELECT pg_advisory_unlock(%(space)s, %(tenant_id)s) AS unlocked;
 

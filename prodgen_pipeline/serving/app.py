@@ -1,0 +1,58 @@
+"""The HTTP application: routes, pages, errors and the frame around them, put together.
+
+Belongs here: composition. Does not: running it (`__main__`), any route's work.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+import prodgen_pipeline
+from prodgen_pipeline.serving.metrics import Metrics
+from prodgen_pipeline.serving.middleware import RequestFrame
+from prodgen_pipeline.serving.problems import answer_errors_with_problems
+from prodgen_pipeline.serving.readiness import Readiness
+from prodgen_pipeline.serving.routes import operations_routes, query_routes
+from prodgen_pipeline.serving.service import QueryService
+
+_PAGES = Path(__file__).parent / "pages"
+#: Bytes that a character may take in JSON (`\ud83d\ude00`), and what the other fields may.
+_BYTES_PER_CHARACTER, _OTHER_BYTES = 12, 16_384
+
+
+def create_app(service: QueryService) -> FastAPI:
+    """Build the application around an open query path, which the caller closes after it."""
+    readiness = Readiness(service)
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        readiness.start()
+        yield
+
+    # No interactive documentation: its page loads scripts from elsewhere.
+    app = FastAPI(
+        title="prodgen query service", version=prodgen_pipeline.__version__, lifespan=lifespan, docs_url=None,
+        redoc_url=None, swagger_ui_oauth2_redirect_url=None,
+    )  # fmt: skip
+    answer_errors_with_problems(app)
+    app.include_router(query_routes(service, metrics))
+    app.include_router(operations_routes(service, metrics, readiness))
+    _add_page(app)
+    max_body_bytes = service.settings.serving.max_question_chars * _BYTES_PER_CHARACTER + _OTHER_BYTES
+    app.add_middleware(RequestFrame, metrics=metrics, max_body_bytes=max_body_bytes)
+    return app
+
+
+def _add_page(app: FastAPI) -> None:
+    page = (_PAGES / "index.html").read_text(encoding="utf-8")
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def index() -> str:
+        return page
+
+    app.mount("/static", StaticFiles(directory=_PAGES / "static"), name="static")

@@ -1,0 +1,118 @@
+"""The routes: who may, what comes in, which part answers, what goes out.
+
+Belongs here: HTTP's side of each route. Does not: answering (`service`), the JSON (`lines`), errors (`problems`).
+Questions run in the thread pool: they wait for the database and the embedder, which are not asynchronous.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from prodgen_pipeline.core.errors import UsageError
+from prodgen_pipeline.governance import keys, rights
+from prodgen_pipeline.governance.keys import Actor
+from prodgen_pipeline.serving.bodies import AskRequest, AskResponse, Problem, SearchRequest, SearchResponse
+from prodgen_pipeline.serving.lines import ask_line, search_line
+from prodgen_pipeline.serving.metrics import CONTENT_TYPE, Metrics
+from prodgen_pipeline.serving.problems import MEDIA_TYPE, RETRY_AFTER, problem
+from prodgen_pipeline.serving.readiness import Readiness
+from prodgen_pipeline.serving.service import QueryService
+from prodgen_pipeline.serving.streaming import answer_events
+
+EVENT_STREAM = "text/event-stream"
+_bearer = HTTPBearer(auto_error=False, description="A key of `prodgen key create`: it decides tenant, user and groups.")
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "content": {MEDIA_TYPE: {}}} for code in (400, 401, 403, 404, 413, 422, 503)
+}
+
+
+def query_routes(service: QueryService, metrics: Metrics) -> APIRouter:
+    """`POST /v1/search` and `POST /v1/ask`."""
+    router = APIRouter(prefix="/v1", tags=["query"], responses=_PROBLEMS)
+    limits = service.settings.serving
+
+    @router.post("/search", response_model=SearchResponse)
+    def search(
+        body: SearchRequest, request: Request, actor: Annotated[Actor, Depends(_acting(service, "POST /v1/search"))]
+    ) -> JSONResponse:
+        """Find the passages nearest to a text, best first."""
+        _check_text(body.text, limits.max_question_chars)
+        if body.k > limits.max_results:
+            raise UsageError(f"k is {body.k}, and at most {limits.max_results} hits are given")
+        found = service.search(actor.tenant, body.text, reader=body.reader(actor), k=body.k)
+        request.state.release = found.release
+        metrics.observe_steps("/v1/search", found.timings_ms)
+        return JSONResponse(search_line(found, body.id))
+
+    @router.post(
+        "/ask",
+        response_model=AskResponse,
+        responses={
+            200: {"content": {EVENT_STREAM: {}}, "description": "JSON, or events on Accept: text/event-stream."}
+        },
+    )
+    def ask(
+        body: AskRequest, request: Request, actor: Annotated[Actor, Depends(_acting(service, "POST /v1/ask"))]
+    ) -> Response:
+        """Answer a question with citations, or refuse with a reason."""
+        _check_text(body.text, limits.max_question_chars)
+        result = service.ask(actor.tenant, body.text, reader=body.reader(actor), actor=actor.name, session=body.session)
+        request.state.release = result.found.release
+        metrics.observe_steps("/v1/ask", result.timings_ms)
+        metrics.count_answer(result.answer.tier, refused=result.answer.refused, escalated=result.escalated)
+        line = ask_line(result, body.id)
+        if EVENT_STREAM in request.headers.get("accept", ""):
+            return StreamingResponse(answer_events(line), media_type=EVENT_STREAM)
+        return JSONResponse(line)
+
+    return router
+
+
+def operations_routes(service: QueryService, metrics: Metrics, readiness: Readiness) -> APIRouter:
+    """`/healthz`, `/readyz` and `/metrics`."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers at all."""
+        return {"status": "ok"}
+
+    @router.get("/readyz", responses={503: {"model": Problem, "content": {MEDIA_TYPE: {}}}})
+    async def readyz(request: Request) -> JSONResponse:
+        """Whether questions can be answered now."""
+        checks = await readiness.check()
+        if all(state == "ok" for state in checks.values()):
+            return JSONResponse({"status": "ready", "checks": checks})
+        return problem(
+            request, HTTPStatus.SERVICE_UNAVAILABLE, "Not ready to answer questions.",
+            headers={"Retry-After": RETRY_AFTER}, checks=checks,
+        )  # fmt: skip
+
+    @router.get("/metrics", response_class=Response, responses={401: _PROBLEMS[401]})
+    def exposition(_: Annotated[Actor, Depends(_acting(service, "GET /metrics"))]) -> Response:
+        """Counters and latencies for Prometheus, of all tenants together."""
+        return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    return router
+
+
+def _acting(service: QueryService, action: str) -> Callable[..., Actor]:
+    """A dependency that gives who is asking; raises NotAuthenticated or NotAllowed."""
+
+    def acting(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Actor:
+        actor = keys.authenticate(service.database, credentials.credentials if credentials else None)
+        rights.require(actor, action)
+        return actor
+
+    return acting
+
+
+def _check_text(text: str, max_chars: int) -> None:
+    if not text.strip():
+        raise UsageError("text is empty: send the question")
+    if len(text) > max_chars:
+        raise UsageError(f"text has {len(text):,} characters, and at most {max_chars:,} are taken")
