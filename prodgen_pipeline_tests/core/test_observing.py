@@ -25,6 +25,7 @@ from prodgen_pipeline.core.versioning import ChangeKind, KnownDocument, changes
 LISTED = ListedObject(uri="a.md", size=1, sign="2")
 OLD = KnownDocument(uri="a.md", document_id="1", sign="1", content_hash="00")
 SAME = KnownDocument(uri="a.md", document_id="1", sign="2", content_hash="00")
+POSITIONS = st.builds(Position, tenant_id=st.integers(1), source_id=st.integers(1), after=st.text())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_waiting_grows_and_is_bounded(times: int) -> None:
 @given(
     st.builds(
         Cursor,
-        position=st.none() | st.builds(Position, tenant_id=st.integers(1), source_id=st.integers(1), after=st.text()),
+        position=st.none() | POSITIONS,
         asked=st.dictionaries(
             st.integers(1), st.builds(Asked, reason=st.text(), at=st.floats(0, 1e12), times=st.integers(1))
         ),

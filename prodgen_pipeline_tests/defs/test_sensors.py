@@ -69,7 +69,7 @@ def test_a_new_file_asks_for_one_run_and_a_settled_tenant_for_none(
 def test_a_run_in_flight_keeps_the_tenant_from_another_and_loses_nothing(
     tick: Tick, instance: dg.DagsterInstance, source: str
 ) -> None:
-    run = instance.create_run_for_job(_job(), status=DagsterRunStatus.QUEUED, tags={sensors.PARTITION_TAG: "acme"})
+    run = instance.create_run_for_job(_job(), status=DagsterRunStatus.STARTED, tags={sensors.PARTITION_TAG: "acme"})
     assert asked(tick()) == []
     instance.report_run_failed(run)
     assert asked(tick()) == ["acme"]
@@ -179,13 +179,17 @@ def test_a_run_that_ended_without_a_word_is_recorded_with_an_alert(
 ) -> None:
     run = instance.create_run_for_job(_job(), tags={sensors.PARTITION_TAG: tenant.name})
     instance.report_run_failed(run)
-    [event] = [record for record in instance.all_logs(run.run_id) if record.is_dagster_event and record.dagster_event]
-    assert event.dagster_event is not None
+    [event] = [
+        record.dagster_event
+        for record in instance.all_logs(run.run_id)
+        if record.dagster_event and record.dagster_event.event_type is dg.DagsterEventType.RUN_FAILURE
+    ]
     context = dg.build_run_status_sensor_context(
-        sensor_name="failed_run_sensor", dagster_event=event.dagster_event, dagster_instance=instance,
+        sensor_name="failed_run_sensor", dagster_event=event, dagster_instance=instance,
         dagster_run=instance.get_run_by_id(run.run_id) or run, resources={"corpus": Corpus()},
     ).for_run_failure()  # fmt: skip
-    sensors.failed_run_sensor(context)
+    with context:
+        sensors.failed_run_sensor(context)
     with databases.pipeline.transaction(tenant.tenant_id) as tx:
         [row] = runs.recent(tx)
     assert (row["run_id"], row["kind"], row["state"]) == (run.run_id, "dagster", "failed")

@@ -14,12 +14,14 @@ from prodgen_pipeline.storage import sources
 from prodgen_pipeline.storage.connection import Databases
 from prodgen_pipeline.storage.tenants import Tenant
 
+LEAVE = "How many days of annual leave are there?"
+TRAVEL = "Who refunds second class train travel?"
 CASES = (
-    Case(case_id="a-1", question="How many days of annual leave are there?", uris=("leave.md", "copy.md"), answer="25 days"),
-    Case(case_id="a-2", question="Who refunds second class train travel?", uris=("travel.md",), answer="payroll", slice="closed"),
+    Case(case_id="a-1", question=LEAVE, uris=("leave.md", "copy.md"), answer="25 days"),
+    Case(case_id="a-2", question=TRAVEL, uris=("travel.md",), answer="payroll", slice="closed"),
     Case(case_id="a-3", question="How do I bake sourdough bread?", refuse=True, slice="off_topic"),
-    Case(case_id="a-4", question="How many days of annual leave are there?", uris=("gone.md",), slice="wrong"),
-)  # fmt: skip
+    Case(case_id="a-4", question=LEAVE, uris=("gone.md",), slice="wrong"),
+)
 
 
 @pytest.fixture

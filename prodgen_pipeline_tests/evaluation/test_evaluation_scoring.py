@@ -68,7 +68,10 @@ def test_a_refusal_where_there_is_an_answer_is_false_and_cites_nothing() -> None
         (outcome("leave.md", refuse=True, refused=True), []),
         (outcome("leave.md", refuse=True), ["not_refused"]),
         (outcome("leave.md", refused=True), ["refused", "answer_not_found"]),
-        (outcome("travel.md", said="No idea.", cited=("travel.md",)), ["not_retrieved", "answer_not_found", "not_cited"]),
+        (
+            outcome("travel.md", said="No idea.", cited=("travel.md",)),
+            ["not_retrieved", "answer_not_found", "not_cited"],
+        ),
         (outcome("leave.md", answer=None, said="No idea."), []),
     ],
 )

@@ -9,24 +9,26 @@ ORDER BY e.embedding <#> %(vector)s::halfvec LIMIT %(limit)s;
 -- lexical --
 -- BM25 (Robertson and Zaragoza 2009) over the posting lists of the question's terms. Frequencies of terms in the corpus are counted
 -- over what the reader may see, so scores tell nothing about the rest. coverage: share of the question's weight that the
--- chunk holds.
-WITH asked AS (
-    SELECT * FROM unnest(%(terms)s::text[], %(weights)s::real[]) AS a (term, weight)
-), postings AS (
-    SELECT t.term, p.chunk_id, p.frequency, p.length
-    FROM corpus.index_terms t,
-        LATERAL unnest(t.chunk_ids, t.frequencies, t.lengths) AS p (chunk_id, frequency, length)
+-- chunk holds. Lists are read once; their lengths give the frequencies, and only then are they unrolled, side by side in the
+-- select list, which costs a third of a lateral join (18,700 postings of four frequent terms: 13 ms for 36).
+WITH lists AS MATERIALIZED (
+    SELECT t.term, t.chunk_ids, t.frequencies, t.lengths FROM corpus.index_terms t
     WHERE t.tenant_id = %(tenant_id)s AND t.generation_id = %(generation_id)s AND t.term = ANY (%(terms)s)
-), weighted AS (
-    SELECT a.term, a.weight * ln(1 + (%(n_chunks)s - count(p.term) + 0.5) / (count(p.term) + 0.5)) AS idf
-    FROM asked a LEFT JOIN postings p USING (term) GROUP BY a.term, a.weight
+), counted AS (
+    SELECT term, sum(cardinality(chunk_ids)) AS n FROM lists GROUP BY term
+), weighted AS MATERIALIZED (
+    SELECT a.term,
+        a.weight * ln(1 + (%(n_chunks)s - COALESCE(c.n, 0) + 0.5) / (COALESCE(c.n, 0) + 0.5))::double precision AS idf
+    FROM unnest(%(terms)s::text[], %(weights)s::double precision[]) AS a (term, weight) LEFT JOIN counted c USING (term)
+), postings AS (
+    SELECT w.idf, unnest(l.chunk_ids) AS chunk_id, unnest(l.frequencies) AS frequency, unnest(l.lengths) AS length
+    FROM weighted w JOIN lists l USING (term)
 )
 SELECT p.chunk_id,
-    sum(w.idf * p.frequency * (%(k1)s + 1)
+    sum(p.idf * p.frequency * (%(k1)s + 1)
         / (p.frequency + %(k1)s * (1 - %(b)s + %(b)s * p.length / %(mean_length)s))) AS score,
-    sum(w.idf) / (SELECT sum(idf) FROM weighted) AS coverage
-FROM postings p JOIN weighted w USING (term)
-GROUP BY p.chunk_id ORDER BY score DESC, p.chunk_id LIMIT %(limit)s;
+    sum(p.idf) / (SELECT sum(idf) FROM weighted) AS coverage
+FROM postings p GROUP BY p.chunk_id ORDER BY score DESC, p.chunk_id LIMIT %(limit)s;
 
 -- hits --
 -- The text and address of chunks, rights checked once more on the way out; only what the generation still serves. Here the
