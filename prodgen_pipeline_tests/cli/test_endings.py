@@ -69,8 +69,10 @@ def test_every_error_of_the_tree_has_an_exit_code() -> None:
 def test_what_nobody_expected_is_one_line_and_its_log_quotes_no_message(
     prodgen: Prodgen, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    secret = "of a document"
+
     def break_down(*_: object) -> None:
-        raise ValueError("the text of a document")
+        raise ValueError(f"the text {secret}")
 
     monkeypatch.setattr(tenants, "print_table", break_down)
     ended = prodgen("tenant", "list")

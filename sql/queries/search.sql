@@ -7,8 +7,8 @@ WHERE e.tenant_id = %(tenant_id)s AND e.generation_id = %(generation_id)s
 ORDER BY e.embedding <#> %(vector)s::halfvec LIMIT %(limit)s;
 
 -- lexical --
--- BM25 (Robertson and Zaragoza 2009) over the posting lists of the question's terms. Frequencies of terms in the corpus are counted
--- over what the reader may see, so scores tell nothing about the rest. coverage: share of the question's weight that the
+-- BM25 (Robertson and Zaragoza 2009) over the posting lists of the terms asked for. Frequencies of terms in the corpus are
+-- counted over what the reader may see, so scores tell nothing about the rest. coverage: share of the weight that the
 -- chunk holds. Lists are read once; their lengths give the frequencies, and only then are they unrolled, side by side in the
 -- select list, which costs a third of a lateral join (18,700 postings of four frequent terms: 13 ms for 36).
 WITH lists AS MATERIALIZED (

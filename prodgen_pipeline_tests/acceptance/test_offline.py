@@ -1,0 +1,42 @@
+"""Everything works in a network namespace that has no interface but a dead loopback."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+SAMPLE = Path(__file__).parents[2] / "sample" / "acme-robotics"
+FILES = [
+    "products/ar-200-datasheet.md",
+    "hr/payroll-memo.docx",
+    "policies/export-control.html",
+    "pricing/discount-policy.pdf",
+]
+
+
+def test_documents_are_indexed_and_questions_answered_with_no_network_at_all(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "store"
+    home.mkdir(mode=0o700)
+    folder.mkdir()
+    for name in FILES:
+        (folder / Path(name).name).write_bytes((SAMPLE / name).read_bytes())
+    prodgen = f"{shlex.quote(sys.executable)} -m prodgen_pipeline"
+    script = " && ".join(
+        [
+            f"{prodgen} tenant add acme",
+            f"{prodgen} source add acme files {shlex.quote(str(folder))}",
+            f"{prodgen} sync acme --strict",
+            f"{prodgen} ask acme 'What is the payload of the AR-200?' --json > answer.json",
+        ]
+    )
+    namespace = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+    environment = {**os.environ, "PRODGEN_HOME": str(home), "PRODGEN_EMBEDDED__LINGER_SECONDS": "1"}
+    done = subprocess.run(
+        [*namespace, "sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads((tmp_path / "answer.json").read_text())
+    assert "12 kg" in answer["answer"]
+    assert answer["citations"][0]["uri"] == "ar-200-datasheet.md"
