@@ -10,6 +10,7 @@ import typer
 from prodgen_pipeline import __version__
 from prodgen_pipeline.cli import (
     audit,
+    bench,
     configuration,
     demo,
     documents,
@@ -57,6 +58,7 @@ def application() -> typer.Typer:
     app.add_typer(releases.prompts, name="prompt")
     app.add_typer(releases.releases, name="release")
     app.add_typer(evaluate.group, name="eval")
+    app.add_typer(bench.group, name="bench")
     app.add_typer(audit.group, name="audit")
     return app
 

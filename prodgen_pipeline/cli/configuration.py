@@ -41,6 +41,7 @@ def as_toml(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def toml_value(value: object) -> str:
+    """One value in TOML; `(not set)` for None, which TOML has no word for."""
     if value is None:
         return "(not set)"
     if isinstance(value, list | tuple):

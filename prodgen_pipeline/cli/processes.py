@@ -30,6 +30,8 @@ _PROBE_SECONDS = 0.5
 #: A child that failed this often without a calm stretch in between will not come up by itself.
 MAX_FAILURES = 5
 _CALM_SECONDS = 300.0
+#: After a kill there can still be zombies whose adoptive parent, a container's first process, never looks after them.
+_KILL_SECONDS = 2.0
 _MAX_LOG_BYTES = 5_000_000
 Say = Callable[[str], None]
 
@@ -169,6 +171,7 @@ def supervise(services: Sequence[Service], stop: threading.Event, *, say: Say, w
 def _end(watched: Sequence[_Watched]) -> None:
     """In reverse order of their start they are asked, then each is killed when its time is over."""
     started = time.monotonic()
+    longest = max((each.service.grace_seconds for each in watched), default=0.0)
     for each in reversed(watched):
         each.interrupt()
     left = list(watched)
@@ -177,6 +180,8 @@ def _end(watched: Sequence[_Watched]) -> None:
         for each in left:
             if passed > each.service.grace_seconds:
                 each.kill()
+        if passed > longest + _KILL_SECONDS:
+            break
         time.sleep(_TICK_SECONDS / 4)
 
 

@@ -20,33 +20,14 @@ OfTenant = Annotated[str | None, typer.Option("--tenant", metavar="T", help="Of 
 
 @releases.command("list")
 def list_releases(tenant_name: OfTenant = None, as_json: AsJson = False) -> None:
-    """List releases, the newest first, and which tenants each of them serves."""
-    from prodgen_pipeline.cli.session import open_session
-
-    with open_session("release list") as session:
-        serves = _served(session)
-        with session.databases.pipeline.transaction() as tx:
-            rows = tx.dicts("cli.releases")
-    found = [_described(row, serves) for row in rows]
-    if tenant_name is not None:
-        found = [each for each in found if tenant_name in each["tenants"]]
+    """List releases, the newest first; with --tenant, what served it and when."""
+    rows = _releases() if tenant_name is None else _served_to(tenant_name)
     if as_json:
-        print_json(found)
+        print_json(rows)
+    elif tenant_name is None:
+        print_table(("release", "state", "tenants", "created", "by", "reason"), [list(row.values()) for row in rows])
     else:
-        print_table(
-            ("release", "state", "tenants", "created", "by", "reason"),
-            [
-                (
-                    each["release"],
-                    each["state"],
-                    each["tenants"],
-                    each["created_at"],
-                    each["created_by"],
-                    each["reason"],
-                )
-                for each in found
-            ],
-        )
+        print_table(("release", "state", "generation", "served", "by"), [list(row.values()) for row in rows])
 
 
 @releases.command("show")
@@ -59,8 +40,8 @@ def show_release(
     from prodgen_pipeline.cli.session import open_session
 
     with open_session("release show") as session:
-        serves = _served(session)
-        wanted = release or _serving(serves, tenant_name)
+        serves = _serving_now(session)
+        wanted = release or _the_one(serves, tenant_name)
         with session.databases.pipeline.transaction() as tx:
             rows = tx.dicts("releases.show", release_id=wanted)
     if not rows:
@@ -128,7 +109,36 @@ def show_prompt(name: Annotated[str | None, typer.Argument(metavar="NAME", help=
     print(load(name or load_settings().generation.prompt))
 
 
-def _served(session: "Session") -> dict[str, str]:
+def _releases() -> list[dict[str, Any]]:
+    from prodgen_pipeline.cli.session import open_session
+
+    with open_session("release list") as session:
+        serves = _serving_now(session)
+        with session.databases.pipeline.transaction() as tx:
+            return [_described(row, serves) for row in tx.dicts("cli.releases")]
+
+
+def _served_to(tenant_name: str) -> list[dict[str, Any]]:
+    from prodgen_pipeline.cli.session import open_tenant
+
+    with (
+        open_tenant("release list", tenant_name) as (session, tenant),
+        session.databases.pipeline.transaction(tenant.tenant_id) as tx,
+    ):
+        rows = tx.dicts("releases.list")
+    return [
+        {
+            "release": row["release_id"],
+            "state": "served before" if at else "served",
+            "generation": row["generation_id"],
+            "served_at": row["served_at"],
+            "actor": row["actor"],
+        }
+        for at, row in enumerate(rows)
+    ]
+
+
+def _serving_now(session: "Session") -> dict[str, str]:
     """Release by tenant, for tenants that the actor may see."""
     from prodgen_pipeline.governance.releases import served
     from prodgen_pipeline.storage import tenants
@@ -144,7 +154,7 @@ def _served(session: "Session") -> dict[str, str]:
     return found
 
 
-def _serving(serves: dict[str, str], tenant_name: str | None) -> str:
+def _the_one(serves: dict[str, str], tenant_name: str | None) -> str:
     if tenant_name is not None and tenant_name not in serves:
         raise NotFound(f"nothing is served to {tenant_name} yet: run `prodgen sync {tenant_name}` first")
     if tenant_name is None and len(set(serves.values())) != 1:

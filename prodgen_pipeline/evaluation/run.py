@@ -7,7 +7,7 @@ score is good enough (a gate, above).
 import math
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
@@ -85,6 +85,11 @@ def evaluate(
     report = _report([outcome for outcome, _ in asked], *served.pop())
     with databases.pipeline.transaction(tenant.tenant_id) as tx:
         return _kept(tx, report, run_id)
+
+
+def stored_reports(tx: Transaction, limit: int = 20) -> list[dict[str, Any]]:
+    """The tenant's newest reports first, as they are stored."""
+    return tx.dicts("evaluation.reports", limit=limit)
 
 
 def _service(

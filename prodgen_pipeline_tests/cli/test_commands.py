@@ -216,7 +216,9 @@ def test_releases_generations_prompts_and_status_show_what_serves(prodgen: Prodg
     [generation] = prodgen("generation", "list", acme, "--json").json
     assert generation["state"] == "serving"
     [release, *_] = prodgen("release", "list", "--tenant", acme, "--json").json
-    assert acme in release["tenants"]
+    assert (release["state"], release["generation"]) == ("served", 1)
+    everywhere = {each["release"]: each["tenants"] for each in prodgen("release", "list", "--json").json}
+    assert acme in everywhere[release["release"]]
     assert prodgen("release", "show", release["release"], "--json").json["manifest"]["retrieval"]
     assert prodgen("release", "show", "--tenant", acme, "--json").json["release"] == release["release"]
     assert prodgen("release", "show", "0" * 16).code == 1

@@ -7,7 +7,7 @@ import pytest
 
 from prodgen_pipeline.core.errors import NotFound
 from prodgen_pipeline.evaluation.cases import Case, keep_cases
-from prodgen_pipeline.evaluation.run import Report, evaluate
+from prodgen_pipeline.evaluation.run import Report, evaluate, stored_reports
 from prodgen_pipeline.lifecycle.sync import open_run, sync_tenant
 from prodgen_pipeline.settings import Settings
 from prodgen_pipeline.storage import sources
@@ -61,7 +61,7 @@ def test_a_golden_set_is_scored_stored_and_scored_the_same_again(
     assert report.scores["slice:wrong"]["recall@10"] == 0.0
     assert report.failing == {"a-4": ["not_retrieved", "not_cited"]}
     with databases.pipeline.transaction(indexed.tenant_id) as tx:
-        [stored] = tx.dicts("evaluation.reports", limit=5)
+        [stored] = stored_reports(tx)
     assert (stored["release_id"], stored["generation_id"], stored["run_id"]) == (report.release_id, 1, "run-1")
     assert stored["scores"] == {"n_cases": 4, "scores": report.scores, "failing": report.failing}
     assert "annual leave" not in json.dumps(stored["scores"])
