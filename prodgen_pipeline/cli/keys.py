@@ -7,6 +7,7 @@ import typer
 from prodgen_pipeline.cli.outcome import say
 from prodgen_pipeline.cli.output import print_json, print_table
 from prodgen_pipeline.cli.parameters import AsJson, TenantName, command_group
+from prodgen_pipeline.core.errors import NotAuthenticated, NotFound
 
 if TYPE_CHECKING:
     from prodgen_pipeline.cli.session import Session
@@ -37,6 +38,8 @@ def create(
         open_tenant("key create", tenant_name) as (session, tenant),
         session.databases.pipeline.transaction(tenant.tenant_id) as tx,
     ):
+        if session.takes_first_steps and role != "admin":
+            raise NotAuthenticated(f"the first key of {tenant.name} is its administrator's: add --role admin")
         made = keys.create(tx, session.actor_name, user=user, groups=groups or [], role=role, may_reveal=reveal)
     _print_new(made, as_json=as_json)
 
@@ -105,7 +108,6 @@ def list_(tenant_name: TenantName, as_json: AsJson = False) -> None:
 
 def _tenant_of(session: "Session", key_id: str) -> "Tenant":
     """Whose key it is; raises NotFound also for a key of a tenant that is not the actor's."""
-    from prodgen_pipeline.core.errors import NotFound
     from prodgen_pipeline.governance import keys
 
     tenant = keys.tenant_of(session.databases.pipeline, key_id)

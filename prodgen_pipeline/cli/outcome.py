@@ -6,6 +6,7 @@ trace in the log has no messages of exceptions: they can quote a document.
 
 import contextlib
 import io
+import logging
 import os
 import sys
 import traceback
@@ -31,12 +32,13 @@ class Invocation:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns 0 done, 1 failed, 2 wrong usage, 70 a fault of ours, 130 interrupted."""
-    from prodgen_pipeline.cli.application import application
-
-    _write_utf8()
     invocation = Invocation()
-    command = typer.main.get_command(application())
     try:
+        from prodgen_pipeline.cli.application import application
+
+        _write_utf8()
+        logging.basicConfig(level=logging.WARNING, format="prodgen: %(message)s")
+        command = typer.main.get_command(application())
         # Not standalone: an Exit's code comes back as the value, and errors come here.
         code = command.main(list(arguments) or ["--help"], prog_name="prodgen", standalone_mode=False, obj=invocation)
         sys.stdout.flush()
@@ -64,19 +66,22 @@ def exit_code(error: Exception) -> int:
         return EXIT_FAILED
     if isinstance(error, UsageError):
         return EXIT_USAGE
-    return EXIT_FAILED if isinstance(error, ProdgenError) else EXIT_UNEXPECTED
+    return EXIT_FAILED if isinstance(error, ProdgenError | OSError | typer.Abort) else EXIT_UNEXPECTED
 
 
 def _explained(error: Exception) -> int:
     if isinstance(error, typer.Abort):
         say("stopped; nothing was changed")
-        return EXIT_FAILED
-    if isinstance(error, TyperException):
+    elif isinstance(error, TyperException):
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "prodgen"
         say(f"{' '.join(error.format_message().split())} (`{path} --help` tells more)")
     elif isinstance(error, ProdgenError):
         say(" ".join(str(error).split()))
+    elif isinstance(error, OSError):
+        # A full disk, a folder without rights: the machine's trouble, not ours.
+        where = f" ({error.filename})" if error.filename else ""
+        say(f"{error.strerror or type(error).__name__}{where}: {_kept_trace(error)}")
     else:
         say(f"{type(error).__name__}, which should not happen: {_kept_trace(error)}")
     return exit_code(error)

@@ -11,7 +11,7 @@ from prodgen_pipeline.cli.outcome import EXIT_FAILED, say
 from prodgen_pipeline.cli.output import print_json
 from prodgen_pipeline.cli.parameters import AsJson
 from prodgen_pipeline.cli.progress import progress
-from prodgen_pipeline.core.errors import Busy
+from prodgen_pipeline.core.errors import Busy, DatabaseUnavailable, ProdgenError
 
 if TYPE_CHECKING:
     from prodgen_pipeline.cli.session import Session
@@ -36,18 +36,32 @@ def sync(
 
     began = time.monotonic()
     with open_session("sync") as session:
-        runs, failed = {}, False
-        for tenant in _wanted(session, tenant_name):
-            runs[tenant.name] = sync_one(session, tenant)
-            n_quarantined = _report(session, tenant, runs[tenant.name], quiet=as_json)
-            failed = failed or (strict and n_quarantined > 0) or _tell_failed_sources(session, tenant)
-    seconds = round(time.monotonic() - began, 3)
+        wanted = _wanted(session, tenant_name)
+        endings = [_ended(session, tenant, strict=strict, quiet=as_json) for tenant in wanted]
     if as_json:
-        print_json({"tenants": {name: described(run) for name, run in runs.items()}, "seconds": seconds})
-    elif not runs:
+        runs = {tenant.name: described(run) for tenant, (run, _) in zip(wanted, endings, strict=True) if run}
+        print_json({"tenants": runs, "seconds": round(time.monotonic() - began, 3)})
+    elif not wanted:
         print("there is no tenant yet: prodgen tenant add NAME")
-    if failed:
+    if not all(is_well for _, is_well in endings):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _ended(session: "Session", tenant: "Tenant", *, strict: bool, quiet: bool) -> "tuple[Run | None, bool]":
+    """Bring a tenant up to date and report it; the run, None where it failed, and whether all is well.
+
+    One tenant's trouble does not keep the others from being brought up to date; a database that is gone does.
+    """
+    try:
+        run = sync_one(session, tenant)
+    except DatabaseUnavailable:
+        raise
+    except ProdgenError as error:
+        say(f"tenant {tenant.name}: {error}")
+        return None, False
+    n_quarantined = _report(session, tenant, run, quiet=quiet)
+    all_read = _tell_failed_sources(session, tenant)
+    return run, all_read and not (strict and n_quarantined)
 
 
 def sync_one(session: "Session", tenant: "Tenant") -> "Run":
@@ -117,7 +131,7 @@ def _report(session: "Session", tenant: "Tenant", run: "Run", *, quiet: bool) ->
 
 
 def _tell_failed_sources(session: "Session", tenant: "Tenant") -> bool:
-    """Say which sources could not be read, or wait for a person; returns whether one could not be read."""
+    """Say which sources could not be read, or wait for a person; returns whether all could be read."""
     from prodgen_pipeline.storage import sources
 
     with session.databases.pipeline.transaction(tenant.tenant_id) as tx:
@@ -130,4 +144,4 @@ def _tell_failed_sources(session: "Session", tenant: "Tenant") -> bool:
                 f"source {source.name} of {tenant.name} lacks {source.held_back} documents at once; kept until "
                 f"`prodgen source confirm {tenant.name} {source.name}`"
             )
-    return any(source.error for source in known)
+    return not any(source.error for source in known)

@@ -123,7 +123,7 @@ def _services(home: Path, variables: dict[str, str], ui: int, api: int, urls: Ur
         log = logs / f"{name}.log"
         return Service(name=name, command=command, log=log, environment=variables, **rest)  # type: ignore[arg-type]  # fields of Service by name
 
-    dagster = ["dagster", "api", "grpc", "--module-name", "prodgen_pipeline.definitions", "--log-level", "warning"]
+    dagster = ["prodgen_pipeline.defs.code_server", "api", "grpc", "--module-name", "prodgen_pipeline.definitions", "--log-level", "warning"]
     return [
         service(
             "api", ["prodgen_pipeline.serving", "--host", _HOST, "--port", str(api)],

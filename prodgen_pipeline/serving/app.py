@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -33,6 +34,7 @@ def create_app(service: QueryService) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         readiness.start()
         yield
+        await to_thread.run_sync(readiness.stop)
 
     # No interactive documentation: its page loads scripts from elsewhere.
     app = FastAPI(

@@ -45,7 +45,7 @@ MAX_STATEMENTS = 96
 EXTRACTIVE, GENERATED = "extractive", "generated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # a vector has no single answer to ==
 class AskResult:
     """An answer, what it was made from, and how."""
 

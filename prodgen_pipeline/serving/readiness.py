@@ -24,10 +24,17 @@ class Readiness:
     def __init__(self, service: QueryService) -> None:
         self._service = service
         self._embedder = "loading"
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._load, name="warm-up")
 
     def start(self) -> None:
         """Begin to load; returns at once."""
-        threading.Thread(target=self._load, name="warm-up", daemon=True).start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait until nothing is being loaded: an interpreter that ends under native code is aborted."""
+        self._stopping.set()
+        self._thread.join()
 
     async def check(self) -> dict[str, str]:
         """Each part with `ok` or what is wrong with it, within two seconds."""
@@ -39,9 +46,11 @@ class Readiness:
 
     def _load(self) -> None:
         try:
-            self._service.warm_up()
+            self._service.load_embedder()
         except ProdgenError as error:
             self._embedder = "failed: see the log"
             logger.error("the embedding model cannot be used: %s", error)
-        else:
-            self._embedder = "ok"
+            return
+        self._embedder = "ok"
+        if not self._stopping.is_set():
+            self._service.load_recognizers()

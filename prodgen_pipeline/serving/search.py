@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MAX_TERMS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # a vector has no single answer to ==
 class SearchResult:
     """Hits, best first, and what they were found with."""
 

@@ -56,13 +56,12 @@ class QueryService:
             secret=self._secret(tenant), generator=self._generator, session=session,
         )  # fmt: skip
 
-    def warm_up(self) -> None:
-        """Load what the first questions would wait for: the embedding model and the recognisers (seconds).
-
-        Raises:
-            ConfigurationError: the model's files are missing or damaged.
-        """
+    def load_embedder(self) -> None:
+        """Load the model that the first question would wait for; raises ConfigurationError when it cannot be used."""
         self._embedder().embed(["warm-up"])
+
+    def load_recognizers(self) -> None:
+        """Load what the first question with a personal value in it would wait for (seconds)."""
         detect("warm-up: warm.up@example.org", self.settings.redaction)
 
     def database_answers(self) -> bool:

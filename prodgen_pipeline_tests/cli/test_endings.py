@@ -86,6 +86,17 @@ def test_what_nobody_expected_is_one_line_and_its_log_quotes_no_message(
     assert "the text of a document" in prodgen("--debug", "tenant", "list").err
 
 
+def test_the_machines_trouble_is_one_line_too(prodgen: Prodgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tenants, "print_table", fill_up)
+    ended = prodgen("tenant", "list")
+    assert ended.code == 1
+    assert ended.err.startswith("prodgen: No space left on device: ")
+    assert len(ended.err.splitlines()) == 1
+
+
 def test_an_interrupted_command_exits_130(prodgen: Prodgen, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -118,6 +129,7 @@ def test_on_a_teams_own_database_the_first_administrator_needs_no_key_and_the_se
     monkeypatch.setenv("PRODGEN_DATABASE_URL", addresses.pipeline)
     monkeypatch.setenv("PRODGEN_SERVING_DATABASE_URL", addresses.serving)
     assert prodgen("tenant", "add", "first").code == 0
+    assert prodgen("key", "create", "first", "--user", "ann").code == 1
     key = prodgen("key", "create", "first", "--user", "ann", "--role", "admin", "--json").json["key"]
     assert prodgen("key", "create", "first", "--user", "bob", "--role", "admin").code == 1
     assert prodgen("key", "create", "first", "--user", "bob", "--role", "admin", key=key).code == 0

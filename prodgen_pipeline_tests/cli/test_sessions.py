@@ -1,5 +1,6 @@
 """Who acts, and whose turn it is."""
 
+import json
 import re
 import threading
 import time
@@ -7,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from prodgen_pipeline import cli
+from prodgen_pipeline.core.errors import TransientError
 from prodgen_pipeline.governance.rights import RIGHTS
+from prodgen_pipeline.lifecycle import sync as synchronization
+from prodgen_pipeline.lifecycle.runs import Run
 from prodgen_pipeline.settings import load_settings
 from prodgen_pipeline.storage import tenants
 from prodgen_pipeline.storage.connection import open_databases
@@ -58,3 +64,23 @@ def test_an_administrator_asks_on_behalf_of_others_and_nobody_else_does(prodgen:
     line = b'{"id": 1, "text": "anything", "groups": ["hr"]}\n'
     assert prodgen("search", "behalf", "--batch", "-", given=line, key=operator).code == 1
     assert prodgen("search", "behalf", "anything", "--user", "op", key=operator).code == 0
+
+
+def test_one_tenants_trouble_does_not_keep_the_others_from_being_brought_up_to_date(
+    prodgen: Prodgen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a-well", "b-broken", "c-well"):
+        prodgen("tenant", "add", name)
+    sync_tenant = synchronization.sync_tenant
+
+    def break_down(run: Run) -> None:
+        if run.tenant.name == "b-broken":
+            raise TransientError("the object store cannot keep 10 bytes")
+        sync_tenant(run)
+
+    monkeypatch.setattr(synchronization, "sync_tenant", break_down)
+    ended = prodgen("sync", "--json")
+    assert ended.code == 1
+    assert "tenant b-broken: the object store" in ended.err
+    assert {"a-well", "c-well"} <= set(json.loads(ended.out)["tenants"])
+    assert "b-broken" not in json.loads(ended.out)["tenants"]

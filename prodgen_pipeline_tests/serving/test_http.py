@@ -10,8 +10,10 @@ import httpx
 import pytest
 import uvicorn
 
+from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.governance import keys
 from prodgen_pipeline.governance.keys import NewKey
+from prodgen_pipeline.governance.rights import RIGHTS
 from prodgen_pipeline.serving.app import create_app
 from prodgen_pipeline.serving.lines import search_line
 from prodgen_pipeline.serving.service import QueryService
@@ -35,7 +37,7 @@ def address(query_service: QueryService) -> Iterator[str]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield "http://127.0.0.1:%d" % server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(20)
 
@@ -80,8 +82,6 @@ def assert_problem(response: httpx.Response, status: int) -> dict[str, object]:
 
 def test_search_answers_as_a_batch_line_does(ann: httpx.Client, query_service: QueryService, acme: Tenant) -> None:
     response = ann.post("/v1/search", json={"id": "q1", "text": "annual leave", "k": 3})
-    from prodgen_pipeline.core.models import Reader
-
     line = search_line(query_service.search(acme, "annual leave", reader=Reader(user="ann"), k=3), "q1")
     body = response.json()
     assert {**body, "timings_ms": None} == {**json.loads(json.dumps(line)), "timings_ms": None}
@@ -268,3 +268,10 @@ def test_questions_at_the_same_time_are_answered_each_with_its_own(ann: httpx.Cl
     for thread in threads:
         thread.join()
     assert sorted(found) == sorted([*questions.items()] * 8)
+
+
+def test_every_route_is_open_on_purpose_or_in_the_table_of_rights(query_service: QueryService) -> None:
+    open_routes = {"GET /healthz", "GET /readyz"}
+    described = create_app(query_service).openapi()["paths"]
+    routes = {f"{method.upper()} {path}" for path, methods in described.items() for method in methods}
+    assert routes == open_routes | {action for action in RIGHTS if "/" in action}
