@@ -14,6 +14,7 @@ import typer
 from prodgen_pipeline.cli.batch import BatchLine
 from prodgen_pipeline.cli.operations import ApiPort, UiPort
 from prodgen_pipeline.cli.outcome import EXIT_FAILED
+from prodgen_pipeline.cli.output import counted
 from prodgen_pipeline.core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def index_sample(sample: Path, tenant_names: Sequence[str]) -> int:
             run = sync_one(session, _tenant(session, name, sample))
             n_embedded += run.chunks_embedded
             read = sum(counts.done for stage, counts in run.counts.items() if stage == "raw_documents")
-            print(f"    {read} new or changed documents, {run.chunks_embedded} chunks embedded", flush=True)
+            print(f"    {read} new or changed, {counted(run.chunks_embedded, 'chunk')} embedded", flush=True)
     if n_embedded == 0:
         print("nothing to index: everything is up to date")
     return n_embedded

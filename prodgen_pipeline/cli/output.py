@@ -37,6 +37,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
         print(_line([text for text, _ in row], widths, numeric))
 
 
+def counted(n: int, noun: str) -> str:
+    """`1 document`, `2,000 documents`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def printable(text: str) -> str:
     """The text with control characters, line feeds and tabs excepted, made visible."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)

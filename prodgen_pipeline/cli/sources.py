@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prodgen_pipeline.cli.outcome import say
-from prodgen_pipeline.cli.output import print_json, print_table
+from prodgen_pipeline.cli.output import counted, print_json, print_table
 from prodgen_pipeline.cli.parameters import AsJson, TenantName, command_group
 from prodgen_pipeline.core.errors import NotFound, UsageError
 
@@ -86,7 +86,7 @@ def remove(tenant_name: TenantName, name: SourceName) -> None:
 
     with open_tenant("source remove", tenant_name) as (session, tenant):
         n_removed = remove_source(session, tenant, name)
-    say(f"source {name} removed with {n_removed} documents")
+    say(f"source {name} removed with {counted(n_removed, 'document')}")
 
 
 @group.command()

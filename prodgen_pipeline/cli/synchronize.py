@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prodgen_pipeline.cli.outcome import EXIT_FAILED, say
-from prodgen_pipeline.cli.output import print_json
+from prodgen_pipeline.cli.output import counted, print_json
 from prodgen_pipeline.cli.parameters import AsJson
 from prodgen_pipeline.cli.progress import progress
 from prodgen_pipeline.core.errors import Busy, DatabaseUnavailable, ProdgenError
@@ -111,17 +111,19 @@ def _wanted(session: "Session", name: str | None) -> "list[Tenant]":
 def _report(session: "Session", tenant: "Tenant", run: "Run", *, quiet: bool) -> int:
     """Print what a run did; returns how many documents are quarantined now."""
     from prodgen_pipeline.cli.quarantine import quarantined
-    from prodgen_pipeline.lifecycle.pins import RAW
+    from prodgen_pipeline.lifecycle.pins import EMBEDDED, RAW
+    from prodgen_pipeline.lifecycle.runs import StageCounts
 
     with session.databases.pipeline.transaction(tenant.tenant_id) as tx:
         n_quarantined = len(quarantined(tx))
     if quiet:
         return n_quarantined
-    read = run.counts[RAW] if RAW in run.counts else None
+    none = StageCounts()
+    n_indexed, n_removed = run.counts.get(EMBEDDED, none).done, run.counts.get(RAW, none).removed
     parts = [
-        f"{read.done} new or changed" if read and read.done else "nothing new",
-        *([f"{read.removed} removed"] if read and read.removed else []),
-        f"{run.chunks_embedded:,} chunks embedded",
+        f"{counted(n_indexed, 'document')} indexed" if n_indexed else "nothing new to index",
+        *([f"{n_removed:,} removed"] if n_removed else []),
+        f"{counted(run.chunks_embedded, 'chunk')} embedded",
         *([f"{run.chunks_reused:,} reused"] if run.chunks_reused else []),
     ]
     print(f"{tenant.name}: {', '.join(parts)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prodgen_pipeline.cli.outcome import say
-from prodgen_pipeline.cli.output import print_json, print_table
+from prodgen_pipeline.cli.output import counted, print_json, print_table
 from prodgen_pipeline.cli.parameters import AsJson, TenantName, command_group
 from prodgen_pipeline.core.errors import UsageError
 
@@ -72,4 +72,4 @@ def remove(
         if sys.stdin.isatty() and not yes:
             typer.confirm(f"Remove tenant {name} with all its documents?", abort=True, err=True)
         n_removed = remove_tenant(session, tenant)
-    say(f"tenant {name} removed with {n_removed} documents")
+    say(f"tenant {name} removed with {counted(n_removed, 'document')}")

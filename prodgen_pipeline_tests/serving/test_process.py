@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,15 +79,13 @@ def test_a_signal_ends_it_cleanly_and_it_prints_nothing(served: Databases, tmp_p
 
 
 def test_a_database_that_goes_away_is_said_and_comes_back_by_itself(
-    served: Databases,
-    server: embedded.EmbeddedServer,
-    acme: Tenant,
-    make_key: Callable[..., keys.NewKey],
-    tmp_path: Path,
+    databases: Databases, server: embedded.EmbeddedServer, tenant: Tenant, tmp_path: Path
 ) -> None:
-    name = urlsplit(served.addresses.serving).path.removeprefix("/")
-    headers = {"Authorization": f"Bearer {make_key(acme).key}"}
-    with running_service(served.addresses.serving, tmp_path) as (_, address):
+    address_of_database = databases.addresses.serving
+    name = urlsplit(address_of_database).path.removeprefix("/")
+    with databases.pipeline.transaction(tenant.tenant_id) as tx:
+        headers = {"Authorization": f"Bearer {keys.create(tx, 'test', user='ann').key}"}
+    with running_service(address_of_database, tmp_path) as (_, address):
         wait_for(address, "/readyz", 200)
         with psycopg.connect(server.dsn("postgres", embedded.OWNER), autocommit=True) as owner:
             owner.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
@@ -103,4 +101,4 @@ def test_a_database_that_goes_away_is_said_and_comes_back_by_itself(
             assert response.headers["retry-after"]
         assert "prodgen_serving" not in refused.text
         wait_for(address, "/readyz", 200)
-        assert wait_for(address, "/metrics", 200, headers)
+        wait_for(address, "/metrics", 200, headers)
