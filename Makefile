@@ -1,6 +1,6 @@
 # The developer's entry points. Nothing else needs to be installed than make and a Python 3.11 to 3.13.
 #   make demo            everything on the embedded database, with the sample corpus (ARGS=--exit stops after the questions)
-#   make test            the fast suite             make test-slow   the rest
+#   make test            the fast suite, and what speaks SQL again on PostgreSQL 16         make test-slow   the rest
 #   make check           formatting, lint, types, import contracts
 #   make docs            docs/cli.md and docs/settings.md from the code
 #   make lock            resolve requirements/lock.txt again
@@ -19,6 +19,8 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	.venv/bin/python -m pytest -m "not slow" $(ARGS)
+	PRODGEN_TEST_POSTGRES=16 .venv/bin/python -m pytest -q prodgen_pipeline_tests/storage/test_schema.py \
+		prodgen_pipeline_tests/storage/test_rights.py prodgen_pipeline_tests/lifecycle/test_sync.py
 
 test-slow: $(STAMP)
 	.venv/bin/python -m pytest -m slow $(ARGS)

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from prodgen_pipeline.cli.output import print_json, print_table, printable
 from prodgen_pipeline.cli.parameters import AsJson, DocumentAddress, TenantName, command_group
-from prodgen_pipeline.core.errors import NotFound
 
 if TYPE_CHECKING:
     from prodgen_pipeline.cli.session import Session
@@ -89,11 +88,7 @@ def _state(row: dict[str, Any]) -> str:
 def _find(session: "Session", tenant: "Tenant", tx: "Transaction", address: str) -> dict[str, Any]:
     from prodgen_pipeline.storage import documents
 
-    row = documents.find(tx, address)
-    if not _readable(session, tenant, [row]):
-        # The same words as for one that does not exist: it does not, for this reader.
-        raise NotFound(f"there is no document {address}: `prodgen documents list` names them")
-    return row
+    return documents.find(tx, address, readable=lambda rows: _readable(session, tenant, rows))
 
 
 def _readable(session: "Session", tenant: "Tenant", rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ A dropped one stays in the ledger under the reason `dropped`, so that rows in ar
 it is only listed no more.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prodgen_pipeline.cli.outcome import say
 from prodgen_pipeline.cli.output import print_json, print_table
@@ -16,26 +16,17 @@ if TYPE_CHECKING:
 
 group = command_group("Quarantine: list, retry, drop.")
 
-_DROPPED = "dropped"
-
-
-def quarantined(tx: "Transaction") -> list[dict[str, Any]]:
-    """What is quarantined and not dropped, oldest first."""
-    from prodgen_pipeline.storage import documents
-
-    return [row for row in documents.quarantine(tx) if row["reason"] != _DROPPED]
-
-
 @group.command("list")
 def list_(tenant_name: TenantName, as_json: AsJson = False) -> None:
     """List what is quarantined, with the reason and what to do."""
     from prodgen_pipeline.cli.session import open_tenant
+    from prodgen_pipeline.storage import documents
 
     with (
         open_tenant("quarantine list", tenant_name) as (session, tenant),
         session.databases.pipeline.transaction(tenant.tenant_id) as tx,
     ):
-        rows = quarantined(tx)
+        rows = documents.quarantine(tx)
     if as_json:
         wanted = ("uri", "source", "version", "stage", "reason", "message", "since")
         print_json([{name: row[name] for name in wanted} for row in rows])
@@ -85,6 +76,6 @@ def _document_id(tx: "Transaction", address: str) -> int:
     from prodgen_pipeline.storage import documents
 
     document_id = int(documents.find(tx, address)["document_id"])
-    if all(row["document_id"] != document_id for row in documents.quarantine(tx)):
+    if all(row["document_id"] != document_id for row in documents.quarantine(tx, dropped=True)):
         raise NotFound(f"{address} is not quarantined: `prodgen quarantine list` names what is")
     return document_id

@@ -36,9 +36,11 @@ def remove_source(session: "Session", tenant: "Tenant", name: str) -> int:
 def remove_tenant(session: "Session", tenant: "Tenant") -> int:
     """Remove a tenant with everything but its audit log; returns how many documents it had.
 
-    Raises Busy and NotAllowed as `remove_source` does.
+    Raises Busy and NotAllowed as `remove_source` does. The raw bytes go last: what no row names any more harms nobody.
     """
+    from prodgen_pipeline.clients.object_store import ObjectStore
     from prodgen_pipeline.governance import audit
+    from prodgen_pipeline.lifecycle.sync import object_store_url
     from prodgen_pipeline.storage import tenants
 
     database = session.databases.pipeline
@@ -46,6 +48,7 @@ def remove_tenant(session: "Session", tenant: "Tenant") -> int:
         n_removed = _remove_documents(tx, None, "tenant_removed")
         audit.record(tx, session.actor_name, "tenant.remove", tenant.name, documents=n_removed)
         tenants.remove(tx)
+    ObjectStore(object_store_url(session.settings)).remove_tenant(tenant.tenant_id)
     return n_removed
 
 

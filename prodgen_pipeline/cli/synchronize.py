@@ -110,12 +110,12 @@ def _wanted(session: "Session", name: str | None) -> "list[Tenant]":
 
 def _report(session: "Session", tenant: "Tenant", run: "Run", *, quiet: bool) -> int:
     """Print what a run did; returns how many documents are quarantined now."""
-    from prodgen_pipeline.cli.quarantine import quarantined
     from prodgen_pipeline.lifecycle.pins import EMBEDDED, RAW
     from prodgen_pipeline.lifecycle.runs import StageCounts
+    from prodgen_pipeline.storage import documents
 
     with session.databases.pipeline.transaction(tenant.tenant_id) as tx:
-        n_quarantined = len(quarantined(tx))
+        n_quarantined = len(documents.quarantine(tx))
     if quiet:
         return n_quarantined
     none = StageCounts()

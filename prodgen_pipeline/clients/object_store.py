@@ -37,6 +37,12 @@ class ObjectStore:
             ) from error
         return key
 
+    def remove_tenant(self, tenant_id: int) -> None:
+        """Delete all bytes of a tenant."""
+        folder = f"{self._root}/{tenant_id}"
+        if self._fs.exists(folder):
+            self._fs.rm(folder, recursive=True)
+
     def get(self, key: str) -> bytes:
         """Read the bytes under a key; raises DocumentRejected (raw_bytes_lost) when they are gone."""
         try:

@@ -190,3 +190,5 @@ class QuarantineReason(StrEnum):
     CLEANED_TOO_MUCH = "cleaned_too_much"
     RAW_BYTES_LOST = "raw_bytes_lost"
     INTERNAL = "internal"
+    #: A person set the version aside; it is accounted for, and listed no more.
+    DROPPED = "dropped"

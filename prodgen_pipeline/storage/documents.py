@@ -3,7 +3,7 @@
 Everything that a document has outside its stage outputs is here; `remove` takes it out of every stage and every index.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,12 +100,18 @@ def list_all(tx: Transaction, *, uri: str | None = None, source: str | None = No
     return tx.dicts("documents.list", uri=uri, source=source)
 
 
-def find(tx: Transaction, address: str) -> dict[str, Any]:
-    """The document at `URI` or `SOURCE:URI`, the living one first; raises NotFound, or UsageError when several fit."""
+def find(
+    tx: Transaction, address: str, *, readable: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None
+) -> dict[str, Any]:
+    """The document at `URI` or `SOURCE:URI`, the living one first; raises NotFound, or UsageError when several fit.
+
+    What `readable` leaves out does not exist for whom it asks: not as a hit, and not as one of several.
+    """
     source, colon, rest = address.partition(":")
     rows = list_all(tx, uri=address)
     if colon and not rows:
         rows = list_all(tx, uri=rest, source=source)
+    rows = readable(rows) if readable else rows
     living = [row for row in rows if row["state"] != "deleted"] or rows[:1]
     if not living:
         raise NotFound(f"there is no document {address}: `prodgen documents list` names them")
@@ -125,9 +131,9 @@ def history(tx: Transaction, document_id: str) -> list[dict[str, Any]]:
     return tx.dicts("documents.history", document_id=int(document_id))
 
 
-def quarantine(tx: Transaction) -> list[dict[str, Any]]:
-    """Document versions that went no further, with the reason."""
-    return tx.dicts("documents.quarantine")
+def quarantine(tx: Transaction, *, dropped: bool = False) -> list[dict[str, Any]]:
+    """Document versions that went no further, with the reason; with `dropped`, those too that a person set aside."""
+    return tx.dicts("documents.quarantine", dropped=dropped)
 
 
 def retry(tx: Transaction, document_id: int) -> int:

@@ -110,6 +110,7 @@ FROM corpus.ledger l
 JOIN corpus.documents d USING (tenant_id, document_id)
 JOIN corpus.sources s USING (tenant_id, source_id)
 WHERE l.tenant_id = %(tenant_id)s AND l.failed_version IS NOT NULL AND d.deleted_at IS NULL
+  AND (%(dropped)s OR l.reason <> 'dropped')
 ORDER BY l.failed_at, d.uri;
 
 -- serve_version --

@@ -72,12 +72,6 @@ WHERE tenant_id = %(tenant_id)s AND document_id = %(document_id)s AND failed_ver
   AND stage <> 'raw_documents'
 RETURNING stage;
 
--- force_due --
--- Runs a stage again for a document although its input is the same (its surroundings changed).
-UPDATE corpus.ledger SET due_version = version, due_hash = input_hash, due_size = 0, due_seq = nextval('corpus.due_seq')
-WHERE tenant_id = %(tenant_id)s AND stage = %(stage)s AND lineage = %(lineage)s AND document_id = ANY (%(document_ids)s)
-  AND version IS NOT NULL AND due_version IS NULL;
-
 -- conservation --
 -- Rows in = rows out + rows explained, for one stage of one lineage: what the stage before made (or holds), against what this
 -- stage made, quarantined or still holds.

@@ -76,7 +76,7 @@ def materialize_stage(
         pin = serving_pin(pins_of(living, stage.name))
         return dg.MaterializeResult(
             metadata={**shown.counts(run, stage.name), **shown.quarantine(run, stage.name), **details(run, pin)},
-            check_results=[conservation(run, pin), *own(run, pin)],
+            check_results=[_conservation(run, pin), *own(run, pin)],
         )
 
 
@@ -88,7 +88,7 @@ def serving_pin(pins: Sequence[Pin]) -> Pin:
     raise IntegrityError("no generation serves the tenant: see `prodgen generation list`")
 
 
-def conservation(run: Run, pin: Pin) -> dg.AssetCheckResult:
+def _conservation(run: Run, pin: Pin) -> dg.AssetCheckResult:
     """Count the stage's rows against those of the stage before."""
     with run.database.transaction(run.tenant.tenant_id) as tx:
         counted = checks.accounted(tx, pin.place, pin.previous)
