@@ -123,21 +123,29 @@ def _services(home: Path, variables: dict[str, str], ui: int, api: int, urls: Ur
         log = logs / f"{name}.log"
         return Service(name=name, command=command, log=log, environment=variables, **rest)  # type: ignore[arg-type]  # fields of Service by name
 
-    dagster = ["prodgen_pipeline.defs.code_server", "api", "grpc", "--module-name", "prodgen_pipeline.definitions", "--log-level", "warning"]
+    code_server = ["prodgen_pipeline.defs.code_server", "api", "grpc", "--module-name", "prodgen_pipeline.definitions"]
+    code_server += ["--location-name", "prodgen", "--log-level", "warning", "--socket", str(code)]
+    webserver = ["dagster_webserver", "-w", str(workspace), "-h", _HOST, "-p", str(ui), "--log-level", "warning"]
     return [
         service(
-            "api", ["prodgen_pipeline.serving", "--host", _HOST, "--port", str(api)],
-            probe_url=f"{urls.api}/healthz", announcement=f"api: {urls.api}", grace_seconds=10.0,
+            "api",
+            ["prodgen_pipeline.serving", "--host", _HOST, "--port", str(api)],
+            probe_url=f"{urls.api}/healthz",
+            announcement=f"api: {urls.api}",
+            grace_seconds=10.0,
         ),
-        service("code-server", [*dagster, "--socket", str(code), "--location-name", "prodgen"], makes=code),
+        service("code-server", code_server, makes=code),
         service("daemon", ["dagster._daemon", "run", "-w", str(workspace)], needs=code, grace_seconds=10.0),
         service(
-            "webserver", ["dagster_webserver", "-w", str(workspace), "-h", _HOST, "-p", str(ui), "--log-level", "warning"],
-            needs=code, probe_url=f"{urls.dagster}/server_info", announcement=f"dagster: {urls.dagster}",
-            # A browser that is looking keeps a connection open, for which it would wait.
+            "webserver",
+            webserver,
+            needs=code,
+            probe_url=f"{urls.dagster}/server_info",
+            announcement=f"dagster: {urls.dagster}",
+            # It would wait for a browser that is looking, which keeps a connection open.
             grace_seconds=3.0,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _tell(ready: WhenReady | None, urls: Urls, stop: threading.Event, outcome: _Outcome) -> None:

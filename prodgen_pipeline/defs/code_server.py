@@ -1,8 +1,10 @@
-"""Dagster's code server, with run workers that start in half a second: `python -m prodgen_pipeline.defs.code_server api grpc ...`.
+"""Dagster's code server, with run workers that start in half a second.
 
-The arguments are those of `python -m dagster`. Dagster starts a fresh interpreter for every run, which spends 5 CPU seconds on
-imports before a small change is looked at (14 s on a busy machine). Here a helper process has imported everything once
-(warm), and every run is a fork of it. Everything else is Dagster's own: cancelling, watching, ending.
+`python -m prodgen_pipeline.defs.code_server api grpc ...`: the arguments are those of `python -m dagster`.
+
+Dagster starts a fresh interpreter for every run, which spends 5 CPU seconds and more on imports before it looks at a
+small change (25 s where five other programs want the processor). Here a helper process has imported everything once
+(warm), and every run is a fork of it. All else is Dagster's own: cancelling, watching, ending.
 """
 
 import multiprocessing
@@ -31,4 +33,4 @@ def fork_run_workers() -> None:
 if __name__ == "__main__":
     if sys.platform == "linux":
         fork_run_workers()
-    dagster_main()
+    dagster_main()  # type: ignore[no-untyped-call]  # Dagster's

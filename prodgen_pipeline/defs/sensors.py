@@ -27,8 +27,8 @@ PARTITION_TAG = "dagster/partition"
 GRPC_TAG = ".dagster/grpc_info"
 _LAUNCHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _IN_FLIGHT = [*_LAUNCHED, DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
-#: Dagster's daemon looks at sensors every 5 s and skips one whose last tick began a moment less than its interval ago: an
-#: interval of 5 s would come out as 10.
+#: Dagster's daemon looks at sensors every 5 s and skips one whose last tick began a moment less than its interval ago:
+#: an interval of 5 s would come out as 10.
 DAEMON_SLACK_SECONDS = 2
 #: When this process began. In a code server: what is running and is older was launched by its predecessor.
 _STARTED_AT = time.time()

@@ -1,7 +1,7 @@
 """What a run worker needs in memory before it is forked. Imported by the helper process of code_server, for its effect.
 
-Belongs here: imports, and tables that are built on first use. Does not: anything that starts a thread, opens a connection
-or reads a tenant's row: a fork would not have it, or have it twice.
+Belongs here: imports, and tables that are built on first use. Does not: anything that starts a thread, opens a
+connection or reads a tenant's row: a fork would not have it, or have it twice.
 """
 
 import gc

@@ -13,6 +13,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from prodgen_pipeline.core import answering
 from prodgen_pipeline.core.errors import NotFound
 from prodgen_pipeline.governance import audit, prompts
 from prodgen_pipeline.settings import Settings
@@ -41,7 +42,9 @@ def manifest(settings: Settings, generation: Generation) -> dict[str, Any]:
         "pipeline": {stage: pin["fingerprint"] for stage, pin in generation.pins.items()},
         "lineage": list(generation.pins.values())[-1]["lineage"],
         "embedding": generation.configuration["embedding"],
+        "redaction": generation.configuration["redaction"],
         "retrieval": asdict(settings.retrieval),
+        "answering": {"version": answering.VERSION, "extraction": asdict(answering.ExtractionConfig())},
         "prompt": {"name": settings.generation.prompt, "sha256": hashlib.sha256(prompt.encode()).hexdigest()},
         "generation": {
             "model": settings.generation.model,

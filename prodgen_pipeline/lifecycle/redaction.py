@@ -4,9 +4,7 @@ Values are found in workers; which token stands for a value is decided here, in 
 kept.
 """
 
-import hashlib
-import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from psycopg.types.json import Jsonb
@@ -16,6 +14,7 @@ from prodgen_pipeline.core.errors import DocumentRejected
 from prodgen_pipeline.core.models import Element, ElementType, EntitySpan
 from prodgen_pipeline.core.redaction import anonymize, normalise_value, pseudonym
 from prodgen_pipeline.core.serialization import pack, unpack
+from prodgen_pipeline.governance.secrets import PSEUDONYMS, value_key
 from prodgen_pipeline.lifecycle.engine import Made
 from prodgen_pipeline.lifecycle.pins import REDACTED, Pin
 from prodgen_pipeline.lifecycle.runs import Run
@@ -23,9 +22,6 @@ from prodgen_pipeline.lifecycle.text_stages import element_row, made, read_eleme
 from prodgen_pipeline.storage import outputs, pseudonyms
 from prodgen_pipeline.storage.database import Transaction
 from prodgen_pipeline.storage.ledger import Due
-
-#: What a value is hashed with: the tenant's secret of this purpose.
-SECRET = "pseudonyms"  # noqa: S105 - the name of a purpose, not a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +65,7 @@ class Redaction:
 
     def commit(self, tx: Transaction, run: Run, pin: Pin, results: Sequence[tuple[Due, Detected]]) -> list[Made]:
         """Replace every value by its token and write the redacted elements."""
-        key = value_key(run.secret(SECRET))
+        key = value_key(run.secret(PSEUDONYMS))
         unpacked = [(due, found, _with_title(found.title, unpack(found.elements))) for due, found in results]
         values = {value for _, found, elements in unpacked for value in _values(elements, found.spans)}
         keys = {value: (value[0], key(*value)) for value in values}
@@ -84,15 +80,6 @@ class Redaction:
             outcome.append(made(due, packed))
         outputs.write(tx, "redacted", rows)
         return outcome
-
-
-def value_key(secret: bytes) -> Callable[[str, str], bytes]:
-    """The keyed hash under which a tenant knows a value: (label, normalised value) to 32 bytes."""
-
-    def key(label: str, value: str) -> bytes:
-        return hmac.new(secret, f"{label}\x00{value}".encode(), hashlib.sha256).digest()
-
-    return key
 
 
 def _with_title(title: str | None, elements: list[Element]) -> list[Element]:

@@ -71,7 +71,7 @@ def search(
     with database.transaction(tenant.tenant_id, reader) as tx:
         with timer.step("redact"):
             release = releases.require_served(tx)
-            question = redact_question(tx, text, _redaction_config(tx, release), secret)
+            question = redact_question(tx, text, _redaction_config(release), secret)
         with timer.step("embed"):
             vector = _embed(embedder, question.spoken, release)
         with timer.step("retrieve"):
@@ -93,10 +93,10 @@ def retrieval_config(manifest: Mapping[str, Any]) -> RetrievalConfig:
     return RetrievalConfig(**{name: value for name, value in manifest["retrieval"].items() if name in known})
 
 
-def _redaction_config(tx: Transaction, release: ServedRelease) -> RedactionConfig:
-    pinned = tx.value("serving.redaction_config", generation_id=release.generation_id) or {}
+def _redaction_config(release: ServedRelease) -> RedactionConfig:
+    """How the served documents were redacted: questions are redacted the same way."""
     known = RedactionConfig.__dataclass_fields__.keys()
-    return RedactionConfig(**{name: value for name, value in pinned.items() if name in known})
+    return RedactionConfig(**{name: value for name, value in release.manifest["redaction"].items() if name in known})
 
 
 def _embed(embedder: "Embedder", text: str, release: ServedRelease) -> "NDArray[np.float32]":

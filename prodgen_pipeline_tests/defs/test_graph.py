@@ -1,5 +1,6 @@
 """The graph as Dagster shows it: it cannot change without a reviewed change of this file."""
 
+import inspect
 import subprocess
 import sys
 
@@ -95,3 +96,17 @@ def test_loading_the_definitions_loads_no_heavy_library() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []
+
+
+def test_runs_are_forks_of_a_warm_process_and_dagster_still_asks_for_a_new_one() -> None:
+    from dagster._grpc import server
+
+    # What code_server replaces, and Dagster may change with any release.
+    assert 'multiprocessing.get_context("spawn")' in inspect.getsource(server.DagsterApiServer)
+    program = (
+        "from dagster._grpc import server; from prodgen_pipeline.defs import code_server; "
+        "code_server.WARM = 'json'; code_server.fork_run_workers(); "
+        "print(server.multiprocessing.get_context('spawn').get_start_method())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "forkserver"

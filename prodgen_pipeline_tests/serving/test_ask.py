@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from psycopg.rows import dict_row
 
 from prodgen_pipeline.clients.embedding import query_embedder
 from prodgen_pipeline.clients.generator import Generator
@@ -79,7 +80,9 @@ def test_a_given_session_is_kept_and_a_missing_one_is_made(ask: Ask) -> None:
 def test_an_answer_is_recorded_with_the_question_redacted(ask: Ask, served: Databases, acme: Tenant) -> None:
     result = ask("Is desk@travel.example.org or someone.else@corp.example.com the travel desk?")
     with served.serving.transaction(acme.tenant_id) as tx:
-        [row] = tx.dicts("serving.answer", answer_id=result.answer_id)
+        with tx.connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute("SELECT * FROM prodgen.answers WHERE answer_id = %s", [result.answer_id]).fetchone()
+    assert row
     assert row["question"].startswith("Is <EMAIL_ADDRESS_")
     assert row["question"].endswith("or email address the travel desk?")
     assert (row["actor"], row["release_id"], row["tier"]) == ("user:ann", result.found.release, "extractive")
