@@ -57,25 +57,24 @@ def up(
     """
     home = settings.require_home()
     stop, outcome = threading.Event(), _Outcome()
-    with _signals_set(stop), _alone(home), open_databases(settings, progress=say) as databases:
+    with _signals_set(stop), _alone(home), open_databases(settings, progress=say):
         ui = free_port(settings.serving.ui_port if ui_port is None else ui_port, "dagster", say)
         api = free_port(settings.serving.api_port if api_port is None else api_port, "api", say)
         urls = Urls(dagster=f"http://{_HOST}:{ui}", api=f"http://{_HOST}:{api}")
-        services = _services(home, environment(settings, databases.addresses), ui, api, urls)
+        services = _services(home, environment(settings), ui, api, urls)
         supervise(services, stop, say=say, when_ready=lambda: _tell(ready, urls, stop, outcome))
     if outcome.error is not None:
         raise outcome.error
     return outcome.status
 
 
-def environment(settings: Settings, addresses: Addresses) -> dict[str, str]:
-    """The variables with which plain `dagster` commands find this home's instance, whose folder is made if need be."""
+def environment(settings: Settings, addresses: Addresses | None = None) -> dict[str, str]:
+    """The variables with which plain `dagster` commands find this home's instance, whose folder is made if need be.
+
+    Nothing of `addresses` is among them: an address can hold a password, and Dagster's storage asks the settings.
+    """
     home = settings.require_home()
-    return {
-        "PRODGEN_HOME": str(home),
-        "DAGSTER_HOME": str(dagster_home(home)),
-        "PRODGEN_DAGSTER_PG_URL": addresses.dagster,
-    }
+    return {"PRODGEN_HOME": str(home), "DAGSTER_HOME": str(dagster_home(home))}
 
 
 def dagster_home(home: Path) -> Path:

@@ -89,10 +89,14 @@ class Embedding:
             chunks = outputs.chunks(tx, pin.lineages[CHUNKED], [due.document_id for due in batch])
             missing = index.missing_vectors(tx, model, {chunk.text_hash for chunk in chunks})
         texts = {chunk.text_hash: chunk.embedding_text for chunk in chunks if chunk.text_hash in missing}
-        # By length, so that each small batch of the engine is of one size and little padding is computed.
-        ordered = sorted(texts, key=lambda text_hash: len(texts[text_hash]))
+        # By length, so that each small batch of the engine is of one size and little padding is computed; the longest
+        # first, so that the last tasks end together.
+        sizes = {chunk.text_hash: chunk.n_tokens for chunk in chunks}
+        ordered = sorted(texts, key=lambda text_hash: -sizes[text_hash])
+        tasks = _tasks([texts[each] for each in ordered], chunks)
         parts = []
-        for part in run.pool.map(embed_task, _tasks([texts[each] for each in ordered], chunks)):
+        # One task is not worth a worker; more would load a second model here beside those of the workers.
+        for part in run.pool.map(embed_task, tasks, isolated=len(tasks) > 1):
             if isinstance(part, DocumentRejected):
                 raise IntegrityError(f"embedding failed for a batch of chunks: {part}")
             parts.append(part)

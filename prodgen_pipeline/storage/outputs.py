@@ -38,6 +38,7 @@ class StoredChunk:
     ordinal: int
     text: str
     heading_path: list[str]
+    n_tokens: int
     embedding_text: str
     text_hash: bytes
 

@@ -30,8 +30,12 @@ WITH added AS (
     INSERT INTO corpus.index_entries (tenant_id, generation_id, document_id, chunk_id, n_terms, embedding)
     SELECT k.tenant_id, %(generation_id)s, k.document_id, k.chunk_id, x.n_terms, e.embedding
     FROM unnest(%(chunk_ids)s::bigint[], %(n_terms)s::integer[]) AS x (chunk_id, n_terms)
-    JOIN corpus.document_chunks k ON k.tenant_id = %(tenant_id)s AND k.chunk_id = x.chunk_id
-    JOIN corpus.chunk_embeddings e ON e.tenant_id = k.tenant_id AND e.model = %(model)s AND e.text_hash = k.text_hash
+    -- By key, one at a time: joined freely, a first sync (no statistics yet) compares every chunk with every vector.
+    CROSS JOIN LATERAL (SELECT c.* FROM corpus.document_chunks c
+                        WHERE c.tenant_id = %(tenant_id)s AND c.chunk_id = x.chunk_id OFFSET 0) AS k
+    CROSS JOIN LATERAL (SELECT v.embedding FROM corpus.chunk_embeddings v
+                        WHERE v.tenant_id = %(tenant_id)s AND v.model = %(model)s AND v.text_hash = k.text_hash
+                        OFFSET 0) AS e
     RETURNING n_terms
 )
 UPDATE corpus.generations SET n_chunks = n_chunks + (SELECT count(*) FROM added),

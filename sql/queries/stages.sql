@@ -24,7 +24,7 @@ WHERE l.tenant_id = %(tenant_id)s AND l.stage = 'redacted_documents' AND l.linea
   AND l.document_id = ANY (%(document_ids)s);
 
 -- chunk_input --
-SELECT k.document_id, k.chunk_id, k.ordinal, k.text, k.heading_path, k.embedding_text, k.text_hash
+SELECT k.document_id, k.chunk_id, k.ordinal, k.text, k.heading_path, k.n_tokens, k.embedding_text, k.text_hash
 FROM corpus.ledger l JOIN corpus.document_chunks k USING (tenant_id, lineage, document_id, version)
 WHERE l.tenant_id = %(tenant_id)s AND l.stage = 'document_chunks' AND l.lineage = %(lineage)s
   AND l.document_id = ANY (%(document_ids)s)

@@ -23,6 +23,7 @@ from prodgen_pipeline.storage import checks
 GROUP = "corpus"
 RELEASE_GROUP = "release"
 OWNERS = ["team:platform"]
+SAMPLE = 10
 CONSERVATION = "every_document_is_accounted_for"
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def materialize_stage(
         run_pins(run, stage, living)
         pin = serving_pin(pins_of(living, stage.name))
         return dg.MaterializeResult(
-            metadata={**shown.counts(run, stage.name), **shown.quarantine(run, stage.name), **details(run, pin)},
+            metadata={**shown.counts(run, stage.name), **_sample(run, pin), **details(run, pin)},
             check_results=[_conservation(run, pin), *own(run, pin)],
         )
 
@@ -86,6 +87,13 @@ def serving_pin(pins: Sequence[Pin]) -> Pin:
         if pin.serving:
             return pin
     raise IntegrityError("no generation serves the tenant: see `prodgen generation list`")
+
+
+def _sample(run: Run, pin: Pin) -> shown.Metadata:
+    """Ids of some documents that the run took through the stage, and what waits for a person before it."""
+    with run.database.transaction(run.tenant.tenant_id) as tx:
+        ids = checks.made_in_run(tx, pin.place, run.run_id, limit=SAMPLE)
+    return {"sample_document_ids": dg.MetadataValue.json(ids), **shown.quarantine(run, pin.place.stage)}
 
 
 def _conservation(run: Run, pin: Pin) -> dg.AssetCheckResult:
