@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 group = command_group("Quarantine: list, retry, drop.")
 
+
 @group.command("list")
 def list_(tenant_name: TenantName, as_json: AsJson = False) -> None:
     """List what is quarantined, with the reason and what to do."""
