@@ -19,6 +19,7 @@ from prodgen_pipeline.core.configuration import RedactionConfig
 from prodgen_pipeline.core.models import Element, ElementType
 from prodgen_pipeline.core.redaction import detect_elements
 from prodgen_pipeline.defs import catalogue
+from prodgen_pipeline.storage import statements
 
 #: Named, so that no tool takes the imports for unused.
 IMPORTED: list[ModuleType] = [
@@ -34,5 +35,8 @@ catalogue.definitions()
 # Presidio and its recognisers come with the first text that is looked at.
 detect_elements([Element(type=ElementType.PARAGRAPH, text="Write to nobody@example.org.")], RedactionConfig())
 WordPieceTokenizer.load()
+# Code and statements of one release: an upgrade in place reaches runs when the server is started again, all at once.
+for room in statements.rooms():
+    statements.names(room)
 # Forks share these pages for longer when the collector does not touch them.
 gc.freeze()
