@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from prodgen_pipeline.core.errors import DatabaseUnavailable, IntegrityError
+from prodgen_pipeline.core.errors import ConfigurationError, DatabaseUnavailable, IntegrityError
 from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.storage.statements import statement
 
@@ -127,12 +127,21 @@ class Database:
         """Commit at the end, roll back on an exception.
 
         Raises DatabaseUnavailable when the server is out of reach or goes away, IntegrityError when a constraint says
-        no.
+        no, ConfigurationError when the login is not a member of the role.
         """
         with self._connection() as connection, connection.transaction():
-            principals = list(reader.principals) if reader else []
-            connection.execute(_ENTER, (self.role, "" if tenant_id is None else str(tenant_id), principals))
+            self._enter(connection, tenant_id, reader)
             yield Transaction(connection, tenant_id)
+
+    def _enter(self, connection: psycopg.Connection[Any], tenant_id: int | None, reader: Reader | None) -> None:
+        principals = list(reader.principals) if reader else []
+        try:
+            connection.execute(_ENTER, (self.role, "" if tenant_id is None else str(tenant_id), principals))
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
+            login = connection.info.user
+            raise ConfigurationError(
+                f"the database login {login} may not act as {self.role}: GRANT {self.role} TO {login}"
+            ) from error
 
     @contextmanager
     def session_lock(self, space: int, tenant_id: int, *, wait_seconds: float) -> Iterator["SessionLock"]:

@@ -170,3 +170,27 @@ def _search(up: Up, text: str) -> dict[str, str]:
         return up.search(text)
     except urllib.error.HTTPError:
         return {}
+
+
+@pytest.mark.slow
+def test_plain_dagster_commands_work_without_anything_running(home: Path, folder: Path) -> None:
+    exports = prodgen(home, "env")
+    variables = dict(line.removeprefix("export ").split("=", 1) for line in exports.splitlines())
+    assert variables == {"PRODGEN_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
+    checkout = Path(__file__).parents[2]
+
+    def python(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments], env={**environment(home), **variables}, cwd=checkout,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout + done.stderr
+
+    assert "Validation successful" in python("-m", "dagster", "definitions", "validate", "-w", "workspace.yaml")
+    # The sensor's first tick does this where a daemon runs.
+    python("-c", "import dagster; dagster.DagsterInstance.get().add_dynamic_partitions('tenant', ['acme'])")
+    selection = ["--select", "*", "--partition", "acme", "-m", "prodgen_pipeline.definitions"]
+    assert "RUN_SUCCESS" in python("-m", "dagster", "asset", "materialize", *selection)
+    assert _states(home) == {"served"}
+    wait_for(lambda: not processes_of(home), 30)
