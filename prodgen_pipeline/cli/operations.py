@@ -45,12 +45,9 @@ def env() -> None:
     """
     from prodgen_pipeline.cli.up import environment
     from prodgen_pipeline.settings import load_settings
-    from prodgen_pipeline.storage.connection import lease_addresses
 
-    settings = load_settings()
-    with lease_addresses(settings, progress=say) as addresses:
-        for name, value in environment(settings, addresses).items():
-            print(f"export {name}={shlex.quote(value)}")
+    for name, value in environment(load_settings()).items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 def status(as_json: AsJson = False) -> None:

@@ -23,7 +23,7 @@ from types import FrameType
 from prodgen_pipeline.cli.processes import Say, Service, supervise
 from prodgen_pipeline.core.errors import Busy, ConfigurationError
 from prodgen_pipeline.settings import Settings
-from prodgen_pipeline.storage.connection import Addresses, open_databases
+from prodgen_pipeline.storage.connection import open_databases
 from prodgen_pipeline.storage.embedded.places import choose_socket_folder, places_of
 
 _HOST = "127.0.0.1"
@@ -68,10 +68,10 @@ def up(
     return outcome.status
 
 
-def environment(settings: Settings, addresses: Addresses | None = None) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """The variables with which plain `dagster` commands find this home's instance, whose folder is made if need be.
 
-    Nothing of `addresses` is among them: an address can hold a password, and Dagster's storage asks the settings.
+    No database address is among them: it can hold a password, and Dagster's storage asks the settings.
     """
     home = settings.require_home()
     return {"PRODGEN_HOME": str(home), "DAGSTER_HOME": str(dagster_home(home))}

@@ -110,12 +110,12 @@ def object_store_url(settings: Settings) -> str:
 
 
 def _finish(run: Run, state: Literal["done", "failed"], error: str | None) -> None:
-    counts = {stage: asdict(counted) for stage, counted in run.counts.items()}
+    counts: dict[str, object] = {stage: asdict(counted) for stage, counted in run.counts.items()}
+    if run.chunks_embedded or run.chunks_reused:
+        # Dagster records each asset under one run: those after the embedding must not say that nothing was embedded.
+        counts |= {"chunks_embedded": run.chunks_embedded, "chunks_reused": run.chunks_reused}
     with run.database.transaction(run.tenant.tenant_id) as tx:
-        runs.finish(
-            tx, run.run_id, state, error,
-            {**counts, "chunks_embedded": run.chunks_embedded, "chunks_reused": run.chunks_reused},
-        )  # fmt: skip
+        runs.finish(tx, run.run_id, state, error, counts)
         if state == "done":
             tenants.resolve_alert(tx, "run_failed", "")
         else:

@@ -39,21 +39,6 @@ class Done:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conservation:
-    """Rows in = rows out + rows explained, for one stage."""
-
-    n_in: int
-    n_done: int
-    n_quarantined: int
-    n_due: int
-
-    @property
-    def n_unexplained(self) -> int:
-        """Documents that the stage before made and this stage does not account for; must be 0."""
-        return self.n_in - self.n_done - self.n_quarantined - self.n_due
-
-
 def next_batch(tx: Transaction, place: Place, *, max_documents: int, max_size: int) -> list[Due]:
     """The rows that became due first, at least one if any waits."""
     return tx.rows(
@@ -115,15 +100,6 @@ def clear_failure(tx: Transaction, place: Place, document_id: int) -> None:
 def adopt(tx: Transaction, document_id: int, version: int, later_lineages: Collection[str]) -> bool:
     """After a cut-off, carry on under the new version's number what later stages hold; returns whether any did."""
     return tx.run("ledger.adopt_waiting", document_id=document_id, version=version, later=list(later_lineages)) > 0
-
-
-def conservation(tx: Transaction, previous: Place, place: Place) -> Conservation:
-    """Count a stage's rows against the stage before it."""
-    rows = tx.rows(
-        "ledger.conservation", Conservation, stage=place.stage, lineage=place.lineage,
-        previous_stage=previous.stage, previous_lineage=previous.lineage,
-    )  # fmt: skip
-    return rows[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from prodgen_pipeline.storage.database import Transaction
-from prodgen_pipeline.storage.tenants import _RUN_LOCK
+from prodgen_pipeline.storage.tenants import RUN_LOCK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Standing:
 
 def standing(tx: Transaction) -> Standing:
     """Look at the transaction's tenant."""
-    return tx.rows("observing.standing", Standing, space=_RUN_LOCK)[0]
+    return tx.rows("observing.standing", Standing, space=RUN_LOCK)[0]
 
 
 def fail_run(tx: Transaction, run_id: str, actor: str, error: str) -> bool:

@@ -10,7 +10,7 @@ from prodgen_pipeline.core.errors import Busy, NotFound, UsageError
 from prodgen_pipeline.storage.database import Database, SessionLock, Transaction
 
 #: Lock space of runs; the other half of the key is the tenant.
-_RUN_LOCK = 7130002
+RUN_LOCK = 7130002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def run_lock(database: Database, tenant: Tenant, *, wait_seconds: float = 5.0) -
 
     The server takes a moment to notice that a holder was killed: that much is always waited for.
     """
-    with database.session_lock(_RUN_LOCK, tenant.tenant_id, wait_seconds=wait_seconds) as lock:
+    with database.session_lock(RUN_LOCK, tenant.tenant_id, wait_seconds=wait_seconds) as lock:
         if not lock.locked:
             raise Busy(f"another run is working on tenant {tenant.name}: wait for it, or see `prodgen status`")
         yield lock

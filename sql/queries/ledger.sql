@@ -71,15 +71,3 @@ UPDATE corpus.ledger SET due_version = failed_version, due_hash = failed_hash, d
 WHERE tenant_id = %(tenant_id)s AND document_id = %(document_id)s AND failed_version IS NOT NULL
   AND stage <> 'raw_documents'
 RETURNING stage;
-
--- conservation --
--- Rows in = rows out + rows explained, for one stage of one lineage: what the stage before made (or holds), against what this
--- stage made, quarantined or still holds.
-SELECT
-    (SELECT count(*) FROM corpus.ledger p WHERE p.tenant_id = %(tenant_id)s AND p.stage = %(previous_stage)s
-        AND p.lineage = %(previous_lineage)s AND p.version IS NOT NULL) AS n_in,
-    count(*) FILTER (WHERE l.version IS NOT NULL AND l.due_version IS NULL AND l.failed_version IS NULL) AS n_done,
-    count(*) FILTER (WHERE l.failed_version IS NOT NULL) AS n_quarantined,
-    count(*) FILTER (WHERE l.due_version IS NOT NULL) AS n_due
-FROM corpus.ledger l
-WHERE l.tenant_id = %(tenant_id)s AND l.stage = %(stage)s AND l.lineage = %(lineage)s;
