@@ -108,6 +108,7 @@ class Settings:
     master_key_file: Path | None = None
     object_store: str | None = None
     config: Path | None = None
+    #: Refused until runs on a cluster are there.
     cluster: str | None = None
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None

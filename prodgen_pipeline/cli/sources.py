@@ -29,12 +29,16 @@ def add(
     uri: Annotated[str, typer.Argument(metavar="URI", help="A folder.")],
     include: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Only these; * matches slashes.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Not these.")] = None,
-    authority: Annotated[int, typer.Option(metavar="N", help="Of sources in conflict the higher one is right.")] = 0,
-    mirrors: Annotated[str | None, typer.Option(metavar="NAME", help="The source that this one repeats.")] = None,
+    authority: Annotated[int, typer.Option(metavar="N", help="Kept for later: conflicts are not resolved yet.")] = 0,
+    mirrors: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The source that this one repeats; kept for later.")
+    ] = None,
     groups: Annotated[
         list[str] | None, typer.Option("--group", metavar="G", help="Who may read it; all readers without one.")
     ] = None,
-    retention_days: Annotated[int | None, typer.Option(min=1, metavar="N", help="Days a version is kept.")] = None,
+    retention_days: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Kept for later: nothing is deleted by age yet.")
+    ] = None,
 ) -> None:
     """Add a document store; the next sync, or the sensor of `prodgen up`, reads it."""
     from prodgen_pipeline.cli.session import open_tenant

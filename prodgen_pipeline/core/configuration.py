@@ -73,7 +73,7 @@ class EmbeddingConfig:
     model: str = "all-MiniLM-L6-v2"
     revision: str = "gt-0.1.0"
     dimensions: int = 384
-    #: "local", or "openai" for an OpenAI-compatible endpoint.
+    #: Only "local" is there yet; another value is refused.
     provider: str = "local"
 
 

@@ -6,10 +6,11 @@ the same pieces one by one (defs).
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Literal
 
-from prodgen_pipeline.core.errors import ProdgenError
+from prodgen_pipeline.core.configuration import EmbeddingConfig
+from prodgen_pipeline.core.errors import ConfigurationError, ProdgenError
 from prodgen_pipeline.governance import audit, releases
 from prodgen_pipeline.governance.secrets import master_key, tenant_secrets
 from prodgen_pipeline.lifecycle import observation
@@ -47,6 +48,7 @@ def open_run(
 
     The outcome is recorded whatever happens, and the error is raised again: what was committed stays, the rest is due.
     """
+    _refuse_what_is_not_there(settings)
     secret = tenant_secrets(master_key(settings, create=True), tenant.tenant_id)
     local = settings.local
     silence = settings.parsing.timeout_seconds * 2 + 60
@@ -59,7 +61,8 @@ def open_run(
             object_store_url=object_store_url(settings), still_mine=lock.check, progress=progress,
         )  # fmt: skip
         with database.transaction(tenant.tenant_id) as tx:
-            runs.start(tx, run_id, kind, actor)
+            if runs.start(tx, run_id, kind, actor):
+                audit.record(tx, actor, "run.start", run_id, kind=kind)
         try:
             yield run
         except BaseException as error:
@@ -102,6 +105,22 @@ def ensure_release(run: Run, living: list[Generation]) -> releases.ServedRelease
     serving = next(each for each in living if each.state == "serving")
     with run.database.transaction(run.tenant.tenant_id) as tx:
         return releases.bootstrap(tx, run.settings, serving, run.actor)
+
+
+def _refuse_what_is_not_there(settings: Settings) -> None:
+    """A setting that would be ignored is an error: whoever set it expects what it says."""
+    installed, wanted = EmbeddingConfig(), settings.embedding
+    if settings.cluster is not None:
+        raise ConfigurationError("PRODGEN_CLUSTER is set, but runs on a cluster are not there yet: unset it")
+    if wanted != installed:
+        raise ConfigurationError(
+            f"embedding.{_first_difference(wanted, installed)} is set, but only the local model {installed.model} "
+            "is there: leave the embedding section out"
+        )
+
+
+def _first_difference(one: EmbeddingConfig, other: EmbeddingConfig) -> str:
+    return next(item.name for item in fields(one) if getattr(one, item.name) != getattr(other, item.name))
 
 
 def object_store_url(settings: Settings) -> str:

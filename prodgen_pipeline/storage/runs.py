@@ -7,10 +7,13 @@ from psycopg.types.json import Jsonb
 from prodgen_pipeline.storage.database import Transaction
 
 
-def start(tx: Transaction, run_id: str, kind: Literal["sync", "dagster"], actor: str) -> None:
-    """Record that a run began, and that others of the tenant which still say they run are dead. Needs the run lock."""
+def start(tx: Transaction, run_id: str, kind: Literal["sync", "dagster"], actor: str) -> bool:
+    """Record that a run began, and that others of the tenant which still say they run are dead. Needs the run lock.
+
+    Returns whether it is new: Dagster's assets take up one run again and again.
+    """
     tx.run("runs.end_dead", run_id=run_id)
-    tx.run("runs.start", run_id=run_id, kind=kind, actor=actor)
+    return bool(tx.value("runs.start", run_id=run_id, kind=kind, actor=actor))
 
 
 def finish(

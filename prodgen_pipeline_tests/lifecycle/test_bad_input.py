@@ -12,8 +12,10 @@ import pytest
 
 from prodgen_pipeline.clients.object_store import ObjectStore
 from prodgen_pipeline.core.errors import ConfigurationError, DatabaseUnavailable, TransientError
+from prodgen_pipeline.governance import audit
 from prodgen_pipeline.lifecycle.runs import Run
-from prodgen_pipeline.settings import Settings
+from prodgen_pipeline.lifecycle.sync import open_run
+from prodgen_pipeline.settings import Settings, load_settings
 from prodgen_pipeline.storage import documents, runs, tenants
 from prodgen_pipeline.storage.connection import Databases
 from prodgen_pipeline.storage.tenants import Tenant
@@ -128,3 +130,32 @@ def test_a_full_object_store_is_one_line_and_leaves_no_half_object(tmp_path: Pat
         store.get(f"1/ab/{'ab' * 32}")
     key = store.put(1, "ab" * 32, b"x" * 5000)
     assert store.get(key) == b"x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PRODGEN_CLUSTER", "tcp://10.0.0.1:8786", "PRODGEN_CLUSTER"),
+        ("PRODGEN_EMBEDDING__PROVIDER", "openai", "embedding.provider"),
+        ("PRODGEN_EMBEDDING__MODEL", "another-model", "embedding.model"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(
+    settings: Settings, databases: Databases, tenant: Tenant, variable: str, value: str, said: str
+) -> None:
+    wanted = load_settings({"PRODGEN_HOME": str(settings.home), variable: value})
+    with (
+        pytest.raises(ConfigurationError, match=said),
+        open_run(wanted, databases.pipeline, tenant, run_id="r", kind="sync", actor="test"),
+    ):
+        pass
+
+
+def test_a_run_is_in_the_audit_log_once_however_often_it_is_taken_up(
+    settings: Settings, databases: Databases, tenant: Tenant
+) -> None:
+    for _ in range(3):
+        with open_run(settings, databases.pipeline, tenant, run_id="dagster-1", kind="dagster", actor="test"):
+            pass
+    with databases.pipeline.transaction(tenant.tenant_id) as tx:
+        assert [(entry["action"], entry["object"]) for entry in audit.entries(tx)] == [("run.start", "dagster-1")]

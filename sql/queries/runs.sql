@@ -1,6 +1,8 @@
 -- start --
 INSERT INTO corpus.runs (tenant_id, run_id, kind, actor) VALUES (%(tenant_id)s, %(run_id)s, %(kind)s, %(actor)s)
-ON CONFLICT (tenant_id, run_id) DO UPDATE SET state = 'running', ended_at = NULL, error = NULL;
+ON CONFLICT (tenant_id, run_id) DO UPDATE SET state = 'running', ended_at = NULL, error = NULL
+-- A row that was just inserted has no earlier version.
+RETURNING xmax = 0 AS is_new;
 
 -- end_dead --
 -- The tenant's lock is held by whoever starts a run: any other that still says it runs was killed.
