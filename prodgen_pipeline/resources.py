@@ -12,20 +12,27 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
 from prodgen_pipeline.core.errors import ProdgenError, TransientError
+from prodgen_pipeline.lifecycle.backfill import open_backfill
+from prodgen_pipeline.lifecycle.pacing import lower_priority
 from prodgen_pipeline.lifecycle.runs import Run
 from prodgen_pipeline.lifecycle.sync import open_run
 from prodgen_pipeline.settings import Settings, load_settings
 from prodgen_pipeline.storage import tenants
 from prodgen_pipeline.storage.connection import Databases, open_databases
+from prodgen_pipeline.storage.tenants import Tenant
 
 ACTOR = "dagster"
+ExecutionContext = dg.AssetExecutionContext | dg.OpExecutionContext
+#: How long an asset waits for the tenant: dagster.yaml lets two runs of a tenant begin, so that a live one does not
+#: queue behind a backfill, and two live ones take turns asset by asset.
+LOCK_SECONDS = 60.0
 MAX_RETRIES = 5
 RETRY_SECONDS = 10
 #: A long stage says how far it is this often; once a batch would let the event log grow with the corpus.
@@ -66,18 +73,41 @@ class Corpus(dg.ConfigurableResource["Corpus"]):
         The lock is taken per asset: work is what the ledger says, so another run that slips in between takes nothing
         away.
         """
-        with translated_errors(context):
-            with self.databases.pipeline.transaction() as tx:
-                tenant = tenants.find(tx, context.partition_key)
-            with open_run(
-                self.settings, self.databases.pipeline, tenant, run_id=context.run.run_id, kind="dagster", actor=ACTOR,
+        with (
+            translated_errors(context),
+            open_run(
+                self.settings, self.databases.pipeline, self.tenant(context), run_id=context.run.run_id,
+                kind="dagster", actor=ACTOR, progress=_throttled(context.log), wait_seconds=LOCK_SECONDS,
+            ) as run,
+        ):  # fmt: skip
+            yield run
+
+    @contextmanager
+    def backfill(self, context: ExecutionContext, *, run_id: str) -> Iterator[Run]:
+        """Hold the tenant of the context's partition against other backfills; live runs go on beside it."""
+        if multiprocessing.parent_process() is not None:
+            lower_priority()  # this process is the run's own
+        with (
+            translated_errors(context),
+            open_backfill(
+                self.settings, self.databases.pipeline, self.tenant(context), run_id=run_id, actor=ACTOR,
                 progress=_throttled(context.log),
-            ) as run:  # fmt: skip
-                yield run
+            ) as run,
+        ):  # fmt: skip
+            yield run
+
+    def tenant(self, context: ExecutionContext) -> Tenant:
+        """The tenant of the context's partition; raises NotFound."""
+        with self.databases.pipeline.transaction() as tx:
+            return tenants.find(tx, context.partition_key)
+
+    def translated(self, context: ExecutionContext) -> AbstractContextManager[None]:
+        """See `translated_errors`."""
+        return translated_errors(context)
 
 
 @contextmanager
-def translated_errors(context: dg.AssetExecutionContext) -> Iterator[None]:
+def translated_errors(context: ExecutionContext) -> Iterator[None]:
     """Turn our errors into Dagster's: what is transient is tried again, everything else fails the step at once.
 
     Errors that are not ours lose their message here: a driver quotes rows in it, and the event log is no place for a

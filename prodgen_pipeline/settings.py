@@ -10,12 +10,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import Field as Bound
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from prodgen_pipeline.core.configuration import (
     ChunkingConfig,
+    ChunkingProfile,
     CleaningConfig,
     DeduplicationConfig,
     EmbeddingConfig,
@@ -94,6 +96,77 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingService:
+    """How texts are turned into vectors; changes none of them. All but `device` concern a model endpoint."""
+
+    #: Of the local model: "auto" takes a GPU where ONNX Runtime finds one, "cpu" never, "gpu" fails without one.
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    #: What the endpoint allows this process; 0: no limit is known. Processes do not share their allowance.
+    requests_per_minute: Annotated[int, Bound(ge=0)] = 0
+    tokens_per_minute: Annotated[int, Bound(ge=0)] = 0
+    #: Texts and tokens of one request, whichever is reached first.
+    request_texts: Annotated[int, Bound(ge=1)] = 128
+    request_tokens: Annotated[int, Bound(ge=1)] = 32_000
+    requests_in_flight: Annotated[int, Bound(ge=1)] = 4
+    timeout_seconds: Annotated[float, Bound(gt=0)] = 60.0
+    #: How long a failing request is tried again before the run stops. What was embedded until then is kept.
+    retry_seconds: Annotated[float, Bound(ge=0)] = 120.0
+    #: What the vector of a question may take, tries and waiting included.
+    question_seconds: Annotated[float, Bound(gt=0)] = 10.0
+    usd_per_million_tokens: Annotated[float, Bound(ge=0)] = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """How the next generation of an index is built beside the one that serves; changes no output."""
+
+    #: Worker processes of a backfill; more make it shorter and searches slower.
+    workers: Annotated[int, Bound(ge=1)] = 1
+    #: After every batch a backfill rests for this share of the time that the batch took.
+    pause_share: Annotated[float, Bound(ge=0)] = 0.25
+    #: How long one batch waits at most for a live run, which goes first.
+    wait_seconds: Annotated[float, Bound(ge=0)] = 30.0
+    #: How long a generation that served before stands by, kept up to date, before its rows are reclaimed.
+    soak_hours: Annotated[float, Bound(ge=0)] = 24.0
+    #: Before a cut-over: share of the exact hits that the vector index must find.
+    min_recall: Annotated[float, Bound(ge=0, le=1)] = 0.97
+    #: Before a cut-over: how much lower the recall on the golden set may be than that of what serves.
+    max_golden_loss: Annotated[float, Bound(ge=0, le=1)] = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankerService:
+    """A reranker with the common `/rerank` interface; used only when PRODGEN_RERANKER_URL names one."""
+
+    #: Empty where the endpoint has but one.
+    model: str = ""
+    #: The best fused candidates that it is given; all hits where more are asked for.
+    depth: Annotated[int, Bound(ge=1, le=1_000)] = 30
+    #: What it may take; the order of the fused scores stands where it takes longer.
+    timeout_seconds: Annotated[float, Bound(gt=0)] = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalAudit:
+    """How the recall of live searches is measured: a sample of them is repeated exactly, in the background."""
+
+    #: Share of searches over HTTP that are kept, redacted, for the audit; 0 for none.
+    sample_share: Annotated[float, Bound(ge=0, le=1)] = 0.05
+    #: Kept by one process of the query service in a minute, and of one tenant at any time.
+    samples_per_minute: Annotated[int, Bound(ge=0)] = 30
+    samples_per_tenant: Annotated[int, Bound(ge=1)] = 1_000
+    #: The newest samples of a tenant that one audit repeats, and how few say nothing.
+    searches: Annotated[int, Bound(ge=1)] = 100
+    min_searches: Annotated[int, Bound(ge=1)] = 20
+    #: A tenant below this has an alert.
+    min_recall: Annotated[float, Bound(ge=0, le=1)] = 0.97
+    #: One run of the audit takes no further tenant after this.
+    run_seconds: Annotated[float, Bound(gt=0)] = 300.0
+    keep_samples_days: Annotated[int, Bound(ge=1)] = 7
+    keep_audits_days: Annotated[int, Bound(ge=1)] = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set. The environment wins over prodgen.toml, which wins over the defaults.
 
@@ -112,6 +185,9 @@ class Settings:
     cluster: str | None = None
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
+    #: The whole address, `/rerank` included.
+    reranker_url: str | None = None
+    reranker_key: SecretStr | None = None
 
     parsing: ParsingConfig = field(default_factory=ParsingConfig)
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
@@ -125,6 +201,10 @@ class Settings:
     embedded: EmbeddedServer = field(default_factory=EmbeddedServer)
     serving: Serving = field(default_factory=Serving)
     generation: Generation = field(default_factory=Generation)
+    embedding_service: EmbeddingService = field(default_factory=EmbeddingService)
+    reranker: RerankerService = field(default_factory=RerankerService)
+    retrieval_audit: RetrievalAudit = field(default_factory=RetrievalAudit)
+    backfill: Backfill = field(default_factory=Backfill)
 
     @property
     def pipeline(self) -> PipelineConfig:
@@ -154,7 +234,7 @@ class Settings:
 
 #: Not PRODGEN_*, because every tool of that field reads these names.
 _FOREIGN = {"openai_api_key": "OPENAI_API_KEY", "openai_base_url": "OPENAI_BASE_URL"}
-_SECRETS = ("database_url", "serving_database_url", "key", "master_key", "openai_api_key")
+_SECRETS = ("database_url", "serving_database_url", "key", "master_key", "openai_api_key", "reranker_key")
 
 
 def load_settings(
@@ -228,6 +308,10 @@ def _refuse_unknown(values: dict[str, Any], record: "type[DataclassInstance]", p
         section = _section(known[name])
         if isinstance(value, dict) and section:
             _refuse_unknown(value, section, path, f"{prefix}{name}.")
+        if isinstance(value, dict) and record is ChunkingConfig and name == "profiles":
+            for profile, sizes in value.items():
+                if isinstance(sizes, dict):
+                    _refuse_unknown(sizes, ChunkingProfile, path, f"{prefix}{name}.{profile}.")
 
 
 def _home(given: str | None, folder: Path, *, create: bool) -> Path | None:

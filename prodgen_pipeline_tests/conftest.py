@@ -69,7 +69,7 @@ def second_addresses(server: embedded.EmbeddedServer, template: str) -> Iterator
 def databases(addresses: Addresses) -> Iterator[Databases]:
     """Both sides of the test's database, open."""
     with (
-        Database(addresses.pipeline, "prodgen_pipeline") as pipeline,
+        Database(addresses.pipeline, "prodgen_pipeline", owner=addresses.owner) as pipeline,
         Database(addresses.serving, "prodgen_serving") as serving,
     ):
         yield Databases(pipeline=pipeline, serving=serving, addresses=addresses)

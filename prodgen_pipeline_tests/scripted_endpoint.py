@@ -5,13 +5,19 @@ shares enough and its prompt tells it what to say then, it says that. Modes make
 
     with ScriptedEndpoint() as endpoint:
         Generator(base_url=endpoint.base_url, ...)
+
+Its /v1/embeddings makes vectors out of hashes; how it misbehaves there is `endpoint.embeddings`.
 """
 
+import base64
+import hashlib
 import json
 import re
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -45,6 +51,75 @@ class Mode(StrEnum):
     WRONG_CITATION = "wrong_citation"
 
 
+class EmbeddingMode(StrEnum):
+    """How /v1/embeddings behaves."""
+
+    OBEDIENT = "obedient"
+    #: Sends numbers, though base64 was asked for.
+    NUMBERS = "numbers"
+    SHUFFLED = "shuffled"
+    NO_USAGE = "no_usage"
+    #: Answers `status` with the header `retry_after`.
+    STATUS = "status"
+    HANG = "hang"
+    #: Sends a byte of an answer now and then.
+    DRIP = "drip"
+    #: Closes the connection in the middle of an answer.
+    HANG_UP = "hang_up"
+    HTML = "html"
+    NO_LIST = "no_list"
+    FEWER = "fewer"
+    MORE = "more"
+    DUPLICATE_INDEX = "duplicate_index"
+    NO_INDEX = "no_index"
+    NAN = "nan"
+    INFINITE = "infinite"
+    TOO_LARGE_A_NUMBER = "too_large_a_number"
+    ZERO = "zero"
+    NOT_NUMBERS = "not_numbers"
+
+
+@dataclass(slots=True, kw_only=True)
+class EmbeddingScript:
+    """How /v1/embeddings behaves, and what it was asked; anything may be changed while it runs."""
+
+    mode: EmbeddingMode = EmbeddingMode.OBEDIENT
+    status: int = 500
+    #: With `STATUS`.
+    retry_after: str | None = None
+    #: So many requests are answered as `mode` says, then it obeys; None: all.
+    times: int | None = None
+    #: Length of the model's own vectors, and whether it can shorten them.
+    dimensions: int = 8
+    shortens: bool = False
+    #: Texts with this in them are refused with 400, and so is every request that holds one.
+    refuses: str = "REFUSE"
+    #: Texts with this in them get NaN.
+    confuses: str = "CONFUSE"
+    max_texts: int = 2_048
+    delay_seconds: float = 0.0
+    #: Bodies of the requests, in order.
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    #: Texts of requests that were answered with vectors, in order of the answers.
+    embedded: list[str] = field(default_factory=list)
+    n_at_once: int = 0
+    most_at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next_mode(self) -> EmbeddingMode:
+        """The mode of this request."""
+        if self.times is None:
+            return self.mode
+        self.times -= 1
+        return self.mode if self.times >= 0 else EmbeddingMode.OBEDIENT
+
+
+def scripted_vector(text: str, dimensions: int = 8) -> list[float]:
+    """What the model makes of a text: numbers without pattern, not of unit length."""
+    digest = hashlib.shake_256(text.encode("utf-8", "surrogatepass")).digest(dimensions)
+    return [byte - 127.5 for byte in digest]
+
+
 def scripted_answer(messages: list[dict[str, Any]], mode: Mode = Mode.OBEDIENT) -> str:
     """What the model says to a chat: the best evidence sentence with its number, else what it was told to say."""
     prompt = "\n".join(str(message["content"]) for message in messages)
@@ -73,6 +148,7 @@ class ScriptedEndpoint:
     def __init__(self, mode: Mode = Mode.OBEDIENT, *, delay_seconds: float = 0.5) -> None:
         self.mode = mode
         self.delay_seconds = delay_seconds
+        self.embeddings = EmbeddingScript()
         #: Bodies of the chat requests, in order.
         self.requests: list[dict[str, Any]] = []
         self.stopped = threading.Event()
@@ -120,6 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/v1/embeddings":
+            self._embeddings(body)
+            return
         if self.path != "/v1/chat/completions":
             self._error(404, "no such path")
             return
@@ -172,14 +251,74 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
 
-    def _error(self, status: int, message: str) -> None:
-        self._json(status, {"error": {"message": message, "type": "scripted", "code": None}})
+    def _embeddings(self, body: dict[str, Any]) -> None:
+        script = self.owner.embeddings
+        with script.lock:
+            script.requests.append(body)
+            mode = script.next_mode()
+            script.n_at_once += 1
+            script.most_at_once = max(script.most_at_once, script.n_at_once)
+        try:
+            self.owner.stopped.wait(script.delay_seconds)
+            self._embed(body, script, mode)
+        finally:
+            with script.lock:
+                script.n_at_once -= 1
 
-    def _json(self, status: int, body: dict[str, Any]) -> None:
-        self._send(status, "application/json", json.dumps(body).encode())
+    def _embed(self, body: dict[str, Any], script: EmbeddingScript, mode: EmbeddingMode) -> None:
+        texts = body["input"]
+        if mode is EmbeddingMode.HANG:
+            self.owner.stopped.wait(30)
+            self.close_connection = True
+        elif mode is EmbeddingMode.STATUS:
+            headers = {} if script.retry_after is None else {"Retry-After": script.retry_after}
+            # A rude endpoint quotes what it was sent.
+            self._error(script.status, f"no: {texts}", headers)
+        elif mode is EmbeddingMode.HTML:
+            self._send(200, "text/html", b"<html>Please sign in</html>")
+        elif mode is EmbeddingMode.NO_LIST:
+            self._json(200, {"hello": "world"})
+        elif any(script.refuses in text for text in texts) or len(texts) > script.max_texts:
+            self._error(400, f"refused: {texts}")
+        elif "dimensions" in body and not script.shortens:
+            self._error(400, "this model does not support `dimensions`")
+        else:
+            answer = json.dumps(_embedding_answer(body, script, mode)).encode()
+            if mode in (EmbeddingMode.DRIP, EmbeddingMode.HANG_UP):
+                self._send_slowly(answer, 0.05 if mode is EmbeddingMode.DRIP else None)
+                return
+            with script.lock:
+                script.embedded += texts
+            self._send(200, "application/json", answer)
 
-    def _send(self, status: int, kind: str, content: bytes) -> None:
+    def _send_slowly(self, content: bytes, pause_seconds: float | None) -> None:
+        """Send a byte after each pause; without a pause half of it, then hang up."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.close_connection = True
+        if pause_seconds is None:
+            self.wfile.write(content[: len(content) // 2])
+            return
+        try:
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                if self.owner.stopped.wait(pause_seconds):
+                    return
+        except OSError:
+            return  # the client has had enough, which is what it should have
+
+    def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        self._json(status, {"error": {"message": message, "type": "scripted", "code": None}}, headers)
+
+    def _json(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        self._send(status, "application/json", json.dumps(body).encode(), headers)
+
+    def _send(self, status: int, kind: str, content: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -199,3 +338,42 @@ def _usage(input_tokens: int, output_tokens: int) -> dict[str, int]:
         "completion_tokens": output_tokens,
         "total_tokens": input_tokens + output_tokens,
     }
+
+
+def _embedding_answer(body: dict[str, Any], script: EmbeddingScript, mode: EmbeddingMode) -> dict[str, Any]:
+    dimensions = body.get("dimensions", script.dimensions)
+    as_text = body.get("encoding_format") == "base64" and mode is not EmbeddingMode.NUMBERS
+    data = []
+    for index, text in enumerate(body["input"]):
+        vector: Any = _rude_vector(scripted_vector(text, dimensions), mode)
+        if script.confuses in text:
+            vector[0] = float("nan")
+        if as_text and mode is not EmbeddingMode.TOO_LARGE_A_NUMBER:
+            vector = base64.b64encode(struct.pack(f"<{dimensions}f", *vector)).decode()
+        if mode is EmbeddingMode.NOT_NUMBERS:
+            vector = "not base64!" if index % 2 else [["nested"]]
+        data.append({"object": "embedding", "index": index, "embedding": vector})
+    n_tokens = sum(len(text.split()) for text in body["input"])
+    answer = {"object": "list", "model": body["model"], "data": _rude_list(data, mode)}
+    return answer if mode is EmbeddingMode.NO_USAGE else answer | {"usage": _usage(n_tokens, 0)}
+
+
+def _rude_vector(vector: list[float], mode: EmbeddingMode) -> list[float]:
+    first = {
+        EmbeddingMode.NAN: float("nan"),
+        EmbeddingMode.INFINITE: float("inf"),
+        EmbeddingMode.TOO_LARGE_A_NUMBER: 1e300,
+    }.get(mode, vector[0])
+    return [0.0] * len(vector) if mode is EmbeddingMode.ZERO else [first, *vector[1:]]
+
+
+def _rude_list(data: list[dict[str, Any]], mode: EmbeddingMode) -> list[dict[str, Any]]:
+    if mode is EmbeddingMode.FEWER:
+        return data[:-1]
+    if mode is EmbeddingMode.MORE:
+        return [*data, {**data[0], "index": len(data)}]
+    if mode is EmbeddingMode.DUPLICATE_INDEX:
+        return [{**item, "index": 0} for item in data]
+    if mode is EmbeddingMode.NO_INDEX:
+        return [{key: value for key, value in item.items() if key != "index"} for item in data]
+    return data[::-1] if mode is EmbeddingMode.SHUFFLED else data

@@ -10,11 +10,13 @@ import typer
 from prodgen_pipeline import __version__
 from prodgen_pipeline.cli import (
     audit,
-    bench,
+    backfill,
+    bench_growth,
     configuration,
     demo,
     documents,
     evaluate,
+    generations,
     keys,
     operations,
     quarantine,
@@ -48,7 +50,8 @@ def application() -> typer.Typer:
     app.add_typer(tenants.group, name="tenant")
     app.add_typer(sources.group, name="source")
     app.command()(synchronize.sync)
-    app.add_typer(releases.generations, name="generation")
+    app.command()(backfill.backfill)
+    app.add_typer(generations.group, name="generation")
     app.command()(queries.search)
     app.command()(queries.ask)
     app.add_typer(documents.group, name="documents")
@@ -58,7 +61,7 @@ def application() -> typer.Typer:
     app.add_typer(releases.prompts, name="prompt")
     app.add_typer(releases.releases, name="release")
     app.add_typer(evaluate.group, name="eval")
-    app.add_typer(bench.group, name="bench")
+    app.add_typer(bench_growth.group, name="bench")
     app.add_typer(audit.group, name="audit")
     return app
 

@@ -2,12 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any
 
 from prodgen_pipeline.core.errors import NotFound, UsageError
+from prodgen_pipeline.core.retrieval import SearchFilter
+from prodgen_pipeline.core.search_filter import parse_filter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,9 @@ class BatchLine:
     session: str | None = None
     user: str | None = None
     groups: tuple[str, ...] = ()
+    #: None where the line says nothing about it.
+    filter: SearchFilter | None = None
+    widen: bool = False
     #: `FILE line N: `, to begin a message with; empty for a text that came as an argument.
     where: str = ""
 
@@ -58,11 +63,32 @@ def _parse(raw: bytes, where: str, optional: Sequence[str]) -> BatchLine:
 
 def _optional_fields(line: dict[str, Any], where: str, optional: Sequence[str]) -> dict[str, Any]:
     given = {name: line[name] for name in optional if line.get(name) is not None}
-    for name, value in given.items():
-        if name == "groups":
-            if not isinstance(value, list) or not all(isinstance(group, str) for group in value):
-                raise UsageError(f'{where}: "groups" must be a list of strings')
-            given[name] = tuple(value)
-        elif not isinstance(value, str):
-            raise UsageError(f'{where}: "{name}" must be a string')
-    return given
+    return {name: _READ.get(name, _string)(name, value, where) for name, value in given.items()}
+
+
+def _string(name: str, value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f'{where}: "{name}" must be a string')
+    return value
+
+
+def _strings(name: str, value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UsageError(f'{where}: "{name}" must be a list of strings')
+    return tuple(value)
+
+
+def _flag(name: str, value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f'{where}: "{name}" must be true or false')
+    return value
+
+
+def _filter(name: str, value: object, where: str) -> SearchFilter:
+    if not isinstance(value, dict):
+        raise UsageError(f'{where}: "{name}" must be an object')
+    return parse_filter(value, where=f"{where}: {name}")
+
+
+#: How the fields are read that are no strings.
+_READ: dict[str, Callable[[str, object, str], Any]] = {"groups": _strings, "widen": _flag, "filter": _filter}

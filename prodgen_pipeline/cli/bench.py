@@ -16,6 +16,7 @@ from prodgen_pipeline.cli.parameters import AsJson, command_group
 from prodgen_pipeline.core.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from prodgen_pipeline.evaluation.benchmarks.engine import Speed
     from prodgen_pipeline.evaluation.benchmarks.indexing import IndexingReport
     from prodgen_pipeline.evaluation.benchmarks.scratch import SyncFigures
     from prodgen_pipeline.evaluation.benchmarks.searching import SearchReport
@@ -54,16 +55,16 @@ def index(
     from prodgen_pipeline.evaluation.benchmarks.indexing import measure_indexing
     from prodgen_pipeline.settings import load_settings
 
-    report = measure_indexing(load_settings(), _folders(folder), raw_chunks=raw_chunks, progress=say)
+    report = measure_indexing(load_settings(), folders(folder), raw_chunks=raw_chunks, progress=say)
     if as_json:
-        print_json(_with_machine(asdict(report) | {"cpu_ratio": report.cpu_ratio, "second_share": report.second_share}))
+        print_json(with_machine(asdict(report) | {"cpu_ratio": report.cpu_ratio, "second_share": report.second_share}))
         return
     print_table(("", "first sync", "second sync", "one file changed"), _sync_rows(report))
     print()
     print_table(("", "chunks/s", "chunks/CPU-s"), _raw_rows(report))
     print(f"\nCPU of indexing / embedding the same text alone: {report.cpu_ratio:.2f}")
     print(f"second sync / first: {report.second_share:.1%} of the time")
-    _print_machine()
+    print_machine()
 
 
 @group.command()
@@ -79,18 +80,18 @@ def search(
     from prodgen_pipeline.settings import load_settings
 
     if tenant is None:
-        report = measure_searching(load_settings(), _folders(folder), n_questions=n_questions, progress=say)
+        report = measure_searching(load_settings(), folders(folder), n_questions=n_questions, progress=say)
     elif folder is not None:
         raise UsageError("give FOLDER or --tenant, not both")
     else:
         with open_tenant("search", tenant) as (session, found):
             report = measure_tenant(session.settings, session.databases, found, n_questions=n_questions, progress=say)
     if as_json:
-        print_json(_with_machine(asdict(report)))
+        print_json(with_machine(asdict(report)))
         return
     print(f"{report.n_documents:,} documents, {report.n_chunks:,} chunks")
     print_table(("clients", "searches/s", "", "p50 ms", "p95 ms", "p99 ms"), _search_rows(report))
-    _print_machine()
+    print_machine()
 
 
 @group.command()
@@ -108,7 +109,7 @@ def retrieval(
     settings = load_settings()
     reports = [measure_retrieval(settings, each, max_questions=max_questions, progress=say) for each in datasets]
     if as_json:
-        print_json(_with_machine({"datasets": [asdict(report) for report in reports]}))
+        print_json(with_machine({"datasets": [asdict(report) for report in reports]}))
         return
     rows = [
         (report.name, report.n_chunks, report.n_questions, score.mode, score.ndcg_at_10, score.recall_at_10)
@@ -116,10 +117,75 @@ def retrieval(
         for score in report.scores
     ]
     print_table(("data set", "chunks", "questions", "ranking", "nDCG@10", "recall@10"), rows)
-    _print_machine()
+    print_machine()
 
 
-def _folders(folder: Path | None) -> dict[str, Path]:
+@group.command()
+def engine(
+    folder: Folder = None,
+    n_chunks: Annotated[
+        int, typer.Option("--chunks", min=1, help="Chunks of 256 tokens for each engine; more of shorter ones.")
+    ] = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the embedding engines of this machine, one thread each."""
+    from prodgen_pipeline.evaluation.benchmarks.engine import measure_engines
+    from prodgen_pipeline.settings import load_settings
+
+    report = measure_engines(load_settings(), folders(folder), n_chunks=n_chunks, progress=say)
+    if as_json:
+        print_json(with_machine(asdict(report)))
+        return
+    speeds = [
+        (each.engine, each.chunks, each.n_chunks, *_rates(each), round(each.min_cosine, 6)) for each in report.speeds
+    ]
+    columns = ("engine", "chunks", "n", "chunks/s", "chunks/CPU-s", "tokens/CPU-s", "min cosine to the first")
+    print_table(columns, speeds)
+    print()
+    engines = [
+        (each.name, round(each.load_seconds, 2), round(each.memory_mb), round(each.question_ms, 1))
+        for each in report.engines
+    ]
+    print_table(("engine", "load s", "memory MB", "one question ms"), engines)
+    print(f"\ntokenizing: {report.tokenizer_tokens_per_cpu_second:,.0f} tokens/CPU-s")
+    print_machine()
+
+
+@group.command()
+def backfill(
+    folder: Folder = None,
+    n_documents: Annotated[
+        int, typer.Option("--documents", min=10, help="Documents, made from those there are.")
+    ] = 2_000,
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=16, help="Chunk size of the next generation.")] = 128,
+    per_second: Annotated[float, typer.Option("--rate", min=0.1, help="Searches a second, by two clients.")] = 5.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="Searching alone, before and after.")] = 20.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure searches beside a backfill that changes the chunk size, and its cut-over."""
+    from prodgen_pipeline.evaluation.benchmarks.backfilling import measure_backfilling
+    from prodgen_pipeline.settings import load_settings
+
+    report = measure_backfilling(
+        load_settings(), folders(folder), n_documents=n_documents, max_tokens=max_tokens, per_second=per_second,
+        seconds=seconds, progress=say,
+    )  # fmt: skip
+    if as_json:
+        print_json(with_machine(asdict(report) | {"p95_ratio": report.p95_ratio}))
+        return
+    print(f"{report.n_documents:,} documents, {report.n_chunks_before:,} chunks, then {report.n_chunks_after:,}")
+    print_table(
+        ("searches", "seconds", "n", "p50 ms", "p95 ms", "p99 ms"),
+        [(each.name, each.seconds, each.n_searches, *asdict(each.latency_ms).values()) for each in report.phases],
+    )
+    print(f"\nfailed: {report.n_failed}, mixed: {report.n_mixed}, p95 during / before: {report.p95_ratio:.2f}")
+    found = "not found" if report.edit_seconds is None else f"found after {report.edit_seconds} s"
+    print(f"an edit meanwhile: {found}")
+    print(f"embedded: {report.chunks_embedded:,} chunks, reused: {report.chunks_reused:,}")
+    print_machine()
+
+
+def folders(folder: Path | None) -> dict[str, Path]:
     """The folder, or those of the sample corpus, which lies beside the package in a checkout."""
     if folder is not None:
         return {"files": folder}
@@ -136,6 +202,14 @@ def _sync_rows(report: "IndexingReport") -> list[tuple[object, ...]]:
     ]
     rows += [(f"wall s: {stage}", *(_stage(sync, stage) for sync in syncs)) for stage in report.first.stage_seconds]
     return rows
+
+
+def _rates(speed: "Speed") -> tuple[float, float, int]:
+    """Chunks a second, chunks and tokens a CPU second."""
+    cpu = speed.cpu_seconds
+    return (
+        round(speed.n_chunks / speed.wall_seconds, 1), round(speed.n_chunks / cpu, 1), round(speed.n_tokens / cpu)
+    )  # fmt: skip
 
 
 def _stage(sync: "SyncFigures | None", stage: str) -> float | None:
@@ -159,13 +233,15 @@ def _search_rows(report: "SearchReport") -> list[tuple[object, ...]]:
     return rows
 
 
-def _with_machine(figures: dict[str, Any]) -> dict[str, Any]:
+def with_machine(figures: dict[str, Any]) -> dict[str, Any]:
+    """Figures for JSON, beside the machine that they were taken on."""
     from prodgen_pipeline.evaluation.benchmarks.machine import machine_line
 
     return {"machine": machine_line(), **figures}
 
 
-def _print_machine() -> None:
+def print_machine() -> None:
+    """Say what machine the figures were taken on."""
     from prodgen_pipeline.evaluation.benchmarks.machine import machine_line
 
     print(f"\nmachine: {machine_line()}")

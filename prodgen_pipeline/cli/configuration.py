@@ -46,5 +46,8 @@ def toml_value(value: object) -> str:
         return "(not set)"
     if isinstance(value, list | tuple):
         return f"[{', '.join(toml_value(item) for item in value)}]"
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key)} = {toml_value(item)}" for key, item in value.items() if item is not None)
+        return f"{{{', '.join(pairs)}}}"
     # JSON's strings, numbers and booleans are TOML's.
     return json.dumps(value, ensure_ascii=False)

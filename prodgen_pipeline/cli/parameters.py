@@ -15,6 +15,23 @@ BatchFile = Annotated[
     str | None,
     typer.Option("--batch", metavar="FILE", help="JSON Lines in (- for standard input), JSON Lines out, in order."),
 ]
+Sources = Annotated[
+    list[str] | None, typer.Option("--source", metavar="NAME", help="Only documents of this source (or these).")
+]
+MediaTypes = Annotated[
+    list[str] | None, typer.Option("--type", metavar="TYPE", help="Only documents of this media type (or these).")
+]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="DATE", help="Only documents of this time (ISO 8601) or later.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="DATE", help="Only documents before this time.")]
+Under = Annotated[
+    str | None, typer.Option("--under", metavar="URI_PREFIX", help="Only documents whose address begins with this.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="KEY=VALUE", help="Only documents with this metadata; several must all hold."),
+]
 
 
 def command_group(explanation: str) -> typer.Typer:

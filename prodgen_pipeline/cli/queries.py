@@ -2,15 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prodgen_pipeline.cli.batch import BatchLine, read_batch
 from prodgen_pipeline.cli.output import print_json, print_json_line, printable
-from prodgen_pipeline.cli.parameters import AsGroups, AsJson, AsUser, BatchFile, TenantName
+from prodgen_pipeline.cli.parameters import (
+    AsGroups,
+    AsJson,
+    AsUser,
+    BatchFile,
+    MediaTypes,
+    Since,
+    Sources,
+    TenantName,
+    Under,
+    Until,
+    Where,
+)
 from prodgen_pipeline.core.errors import UsageError
+from prodgen_pipeline.core.retrieval import SearchFilter
+from prodgen_pipeline.core.search_filter import parse_filter
 
 if TYPE_CHECKING:
     from prodgen_pipeline.cli.session import Session
@@ -25,6 +39,8 @@ class QueryPath:
     session: "Session"
     tenant: "Tenant"
     service: "QueryService"
+    #: For questions that do not say themselves what they are narrowed to.
+    narrowed: SearchFilter = SearchFilter()
 
     def search(self, line: BatchLine, k: int) -> dict[str, Any]:
         """Retrieve; the result as the interface prints it."""
@@ -34,15 +50,21 @@ class QueryPath:
         if k > limit:
             raise UsageError(f"-k {k} is more than serving.max_results ({limit})")
         text, reader = self._question(line), self.session.reader(line.user, line.groups)
-        return search_line(self.service.search(self.tenant, text, reader=reader, k=k), line.id)
+        found = self.service.search(
+            self.tenant, text, reader=reader, k=k, narrowed=line.filter or self.narrowed, widen=line.widen
+        )
+        return search_line(found, line.id)
 
     def ask(self, line: BatchLine) -> dict[str, Any]:
         """Answer and record the answer; the result as the interface prints it."""
         from prodgen_pipeline.serving.lines import ask_line
 
         text, reader = self._question(line), self.session.reader(line.user, line.groups)
-        actor = self.session.actor_name
-        return ask_line(self.service.ask(self.tenant, text, reader=reader, actor=actor, session=line.session), line.id)
+        answered = self.service.ask(
+            self.tenant, text, reader=reader, actor=self.session.actor_name, session=line.session,
+            narrowed=line.filter or self.narrowed,
+        )  # fmt: skip
+        return ask_line(answered, line.id)
 
     def _question(self, line: BatchLine) -> str:
         limit = self.session.settings.serving.max_question_chars
@@ -55,12 +77,14 @@ class QueryPath:
 
 
 @contextmanager
-def query_path(session: "Session", tenant: "Tenant", *, many: bool) -> Iterator[QueryPath]:
+def query_path(
+    session: "Session", tenant: "Tenant", *, many: bool, narrowed: SearchFilter | None = None
+) -> Iterator[QueryPath]:
     """Open the query path; one question is embedded by the engine that starts fast, many by the one that runs fast."""
     from prodgen_pipeline.serving.service import open_service
 
     with open_service(session.settings, session.databases.serving, many=many) as service:
-        yield QueryPath(session=session, tenant=tenant, service=service)
+        yield QueryPath(session=session, tenant=tenant, service=service, narrowed=narrowed or SearchFilter())
 
 
 def search(
@@ -69,19 +93,27 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many hits.")] = 10,
     user: AsUser = None,
     groups: AsGroups = None,
+    source: Sources = None,
+    media_type: MediaTypes = None,
+    since: Since = None,
+    until: Until = None,
+    under: Under = None,
+    where: Where = None,
+    widen: Annotated[bool, typer.Option("--widen", help="Give each hit the text that it is part of.")] = False,
     batch: BatchFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Retrieve passages, best first."""
     from prodgen_pipeline.cli.session import open_tenant
 
+    narrowed = _narrowed(source, media_type, since, until, under, where)
     lines = _lines(query, batch, user, groups)
     with (
         open_tenant("search", tenant_name) as (session, tenant),
-        query_path(session, tenant, many=batch is not None) as path,
+        query_path(session, tenant, many=batch is not None, narrowed=narrowed) as path,
     ):
         for line in lines:
-            found = path.search(line, k)
+            found = path.search(replace(line, widen=True) if widen else line, k)
             if batch is not None:
                 print_json_line(found)
             elif as_json:
@@ -98,16 +130,23 @@ def ask(
     ] = None,
     user: AsUser = None,
     groups: AsGroups = None,
+    source: Sources = None,
+    media_type: MediaTypes = None,
+    since: Since = None,
+    until: Until = None,
+    under: Under = None,
+    where: Where = None,
     batch: BatchFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the documents, with citations."""
     from prodgen_pipeline.cli.session import open_tenant
 
+    narrowed = _narrowed(source, media_type, since, until, under, where)
     lines = _lines(question, batch, user, groups, session_id)
     with (
         open_tenant("ask", tenant_name) as (session, tenant),
-        query_path(session, tenant, many=batch is not None) as path,
+        query_path(session, tenant, many=batch is not None, narrowed=narrowed) as path,
     ):
         for line in lines:
             answer = path.ask(line)
@@ -139,7 +178,30 @@ def _lines(
         return iter([line])
     if user or groups or session_id:
         raise UsageError('with --batch, "user", "groups" and "session" stand in each line')
-    return read_batch(batch, optional=("user", "groups", "session"))
+    return read_batch(batch, optional=("user", "groups", "session", "filter", "widen"))
+
+
+def _narrowed(
+    sources: list[str] | None,
+    media_types: list[str] | None,
+    since: str | None,
+    until: str | None,
+    under: str | None,
+    where: list[str] | None,
+) -> SearchFilter:
+    """What the options narrow to; with --batch, the lines without a filter of their own."""
+    pairs = [pair.partition("=") for pair in where or ()]
+    for key, equals, _ in pairs:
+        if not (key and equals):
+            raise UsageError("--where takes KEY=VALUE")
+    keys = [key.lower() for key, _, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise UsageError("--where names a key twice: a document has one value for it")
+    given = {
+        "sources": sources, "media_types": media_types, "since": since, "until": until, "uri_prefix": under,
+        "metadata": {key: value for key, _, value in pairs},
+    }  # fmt: skip
+    return parse_filter(given, where="options")
 
 
 def _without_id(line: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +213,7 @@ def _print_hits(hits: Sequence[dict[str, Any]]) -> None:
         print("nothing found")
     for hit in hits:
         print(f"{hit['rank']:>2}. {_place(hit)}")
-        print("    " + printable(hit["text"]).replace("\n", "\n    ") + "\n")
+        print("    " + printable(hit.get("context", hit["text"])).replace("\n", "\n    ") + "\n")
 
 
 def _place(found: dict[str, Any]) -> str:

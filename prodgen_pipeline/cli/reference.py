@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ _MEANINGS = {
     "object_store": "fsspec URL for raw bytes; unset: under the home",
     "config": "the configuration file; unset: `prodgen.toml` in the working folder, if there is one",
     "cluster": "address of a Dask scheduler for bulk work; unset: local processes",
-    "openai_api_key": "key of an OpenAI-compatible endpoint for generation",
+    "openai_api_key": "key of an OpenAI-compatible endpoint for generation and, if configured, embeddings",
     "openai_base_url": "its address; with neither of the two set, answers are extractive",
+    "reranker_url": "whole address of a reranker with the common `/rerank` interface; unset: none",
+    "reranker_key": "its key, if it wants one",
 }
 _GENERATED = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 
@@ -92,7 +94,7 @@ def _variable(name: str) -> str:
 
 
 def _default(item: Any) -> str:  # noqa: ANN401 - dataclasses.Field is generic in what it holds
-    return f"`{toml_value(item.default)}`"
+    return f"`{toml_value(item.default_factory() if item.default is MISSING else item.default)}`"
 
 
 def _explanations(record: type) -> dict[str, str]:

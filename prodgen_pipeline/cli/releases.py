@@ -1,18 +1,17 @@
-"""`prodgen release`, `generation` and `prompt`: what serves, in which index, with which words."""
+"""`prodgen release` and `prompt`: what serves, and with which words."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prodgen_pipeline.cli.output import print_json, print_table
-from prodgen_pipeline.cli.parameters import AsJson, TenantName, command_group
+from prodgen_pipeline.cli.parameters import AsJson, command_group
 from prodgen_pipeline.core.errors import NotFound
 
 if TYPE_CHECKING:
     from prodgen_pipeline.cli.session import Session
 
 releases = command_group("Releases: list, show.")
-generations = command_group("Generations: list.")
 prompts = command_group("Prompts: list, show.")
 
 OfTenant = Annotated[str | None, typer.Option("--tenant", metavar="T", help="Of this tenant.")]
@@ -52,41 +51,6 @@ def show_release(
         return
     print_table(("field", "value"), [(name, value) for name, value in shown.items() if name != "manifest"])
     print_json(shown["manifest"])
-
-
-@generations.command("list")
-def list_generations(tenant_name: TenantName, as_json: AsJson = False) -> None:
-    """List the generations of a tenant's index."""
-    from prodgen_pipeline.cli.session import open_tenant
-
-    with (
-        open_tenant("generation list", tenant_name) as (session, tenant),
-        session.databases.pipeline.transaction(tenant.tenant_id) as tx,
-    ):
-        rows = tx.dicts("generations.list")
-    if as_json:
-        print_json(
-            [
-                {
-                    "generation": row["generation_id"],
-                    "state": row["state"],
-                    "chunks": row["n_chunks"],
-                    "opened_at": row["opened_at"],
-                    "fingerprints": {stage: pin["fingerprint"] for stage, pin in row["pins"].items()},
-                }
-                for row in rows
-            ]
-        )
-    else:
-        print_table(
-            ("generation", "state", "chunks", "opened"),
-            [(row["generation_id"], row["state"], row["n_chunks"], row["opened_at"]) for row in rows],
-        )
-
-
-@generations.callback()
-def _about_generations() -> None:
-    """Keeps `list` a sub-command: a Typer group of one command would become that command."""
 
 
 @prompts.command("list")

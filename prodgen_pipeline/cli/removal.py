@@ -41,24 +41,29 @@ def remove_tenant(session: "Session", tenant: "Tenant") -> int:
     from prodgen_pipeline.clients.object_store import ObjectStore
     from prodgen_pipeline.governance import audit
     from prodgen_pipeline.lifecycle.sync import object_store_url
-    from prodgen_pipeline.storage import tenants
+    from prodgen_pipeline.storage import generations, tenants, vector_index
 
     database = session.databases.pipeline
-    with tenants.run_lock(database, tenant), database.transaction(tenant.tenant_id) as tx:
-        n_removed = _remove_documents(tx, None, "tenant_removed")
-        audit.record(tx, session.actor_name, "tenant.remove", tenant.name, documents=n_removed)
-        tenants.remove(tx)
+    with tenants.run_lock(database, tenant), tenants.backfill_lock(database, tenant):
+        with database.transaction(tenant.tenant_id) as tx:
+            indexed = [each["generation_id"] for each in generations.list_all(tx) if each["vector_index_at"]]
+        for generation in indexed:
+            vector_index.drop(database, tenant.tenant_id, generation)
+        with database.transaction(tenant.tenant_id) as tx:
+            n_removed = _remove_documents(tx, None, "tenant_removed")
+            audit.record(tx, session.actor_name, "tenant.remove", tenant.name, documents=n_removed)
+            tenants.remove(tx)
     ObjectStore(object_store_url(session.settings)).remove_tenant(tenant.tenant_id)
     return n_removed
 
 
 def _remove_documents(tx: "Transaction", source: str | None, cause: Literal["source_removed", "tenant_removed"]) -> int:
     from prodgen_pipeline.lifecycle.observation import remove_documents
-    from prodgen_pipeline.storage import documents, generations
+    from prodgen_pipeline.storage import documents
 
     rows = documents.list_all(tx, source=source)
     living = [int(row["document_id"]) for row in rows if row["state"] != "deleted"]
-    removed = remove_documents(tx, generations.living(tx), living, cause)
+    removed = remove_documents(tx, living, cause)
     if len(removed) < len(living):
         raise NotAllowed(f"{len(living) - len(removed)} of {len(living)} documents must be kept; nothing was removed")
     return len(removed)

@@ -7,6 +7,7 @@ Chunk sizes are counted here, with the very pieces the embedder sees. How a text
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -17,11 +18,15 @@ from tokenizers import Encoding, Tokenizer
 from prodgen_pipeline.clients.embedding.weights import TOKENIZER_FILE, weights_directory
 from prodgen_pipeline.core.errors import ConfigurationError
 
-#: Characters tokenised at once. An encoding takes some 200 bytes a piece, which a text of 50 MB could not afford.
-BLOCK_CHARS = 50_000
-# Where a text may be cut without changing a piece: blanks end a word, and each of these marks is a piece of its own.
-# Not at all of `\s`: the tokenizer deletes \x1c to \x1f, which joins the words beside them.
-_CUT = re.compile(r"[ \n,;、。]")
+#: Characters tokenised at once: an encoding takes some 200 bytes a piece, which a text of 50 MB could not afford, and
+#: blocks of this size are a fifth faster than ten times larger ones (1.4 against 1.15 MB a CPU-second).
+BLOCK_CHARS = 5_000
+#: A text without a place to cut is one word to the model, unknown however long; it is cut after so many characters.
+MAX_WORD_CHARS = 50_000
+# Where a text may be cut without changing a piece: blanks end a word, and each of these marks and every Chinese
+# character is a piece of its own. Not at all of `\s`: the tokenizer deletes \x1c to \x1f, which joins the words beside
+# them. Not after "[", which may begin a special token.
+_CUT = re.compile(r"[ \n\t\xa0\u3000!-/:-@\\-`{-~،؛؟۔।॥、。！？，；：「」…\u3400-\u4dbf\u4e00-\u9fff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -55,10 +60,11 @@ class WordPieceTokenizer:
     def offsets(self, text: str) -> NDArray[np.int32]:
         """Return the (n, 2) character spans `[start, end)` of the word pieces, starts ascending.
 
-        Pieces of one character share its span ("한" is three). A word of more than 100 characters is one piece, and
-        characters the model does not see (blanks, control characters, lone combining marks) are in no span.
+        Pieces of one character share its span ("한" is three). A word of more than 100 characters is one piece (one
+        in `MAX_WORD_CHARS`), and characters the model does not see (blanks, control characters, lone combining marks)
+        are in no span.
         """
-        spans = [np.asarray(piece.offsets, np.int32).reshape(-1, 2) + start for start, piece in self._encode(text)]
+        spans = [_spans(piece) + start for start, piece in self._encode(text)]
         return np.concatenate(spans) if spans else np.empty((0, 2), np.int32)
 
     def offsets_batch(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
@@ -84,8 +90,14 @@ class WordPieceTokenizer:
             start = end
 
     def _cut_after(self, text: str, position: int) -> int:
-        cut = _CUT.search(text, position)
-        return cut.end() if cut else len(text)
+        cut = _CUT.search(text, position, position + MAX_WORD_CHARS)
+        return cut.end() if cut else min(len(text), position + MAX_WORD_CHARS)
+
+
+def _spans(encoding: Encoding) -> NDArray[np.int32]:
+    # Three times as fast as making an array of the list of pairs, which was a tenth of the time of `offsets`.
+    flat = np.fromiter(chain.from_iterable(encoding.offsets), np.int32, 2 * len(encoding))
+    return flat.reshape(-1, 2)
 
 
 @cache

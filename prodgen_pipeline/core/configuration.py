@@ -4,7 +4,10 @@ Belongs here: anything that changes what a stage produces. Does not: batch sizes
 those are in `settings`, because changing them must not make a single row stale. That split is incrementality.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from urllib.parse import quote
+
+from prodgen_pipeline.core.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,23 @@ class RedactionConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkingProfile:
+    """Sizes for some sources; what is not given is as in `[chunking]`."""
+
+    max_tokens: int | None = None
+    min_tokens: int | None = None
+    overlap_tokens: int | None = None
+    heading_tokens: int | None = None
+    parent_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkingConfig:
-    """Sizes in word pieces of the embedding model, heading path included, special tokens not."""
+    """Sizes in word pieces of the embedding model, heading path included, special tokens not.
+
+    Raises:
+        ConfigurationError: sizes contradict each other, or a source names a profile that is not there.
+    """
 
     max_tokens: int = 250
     #: A chunk that would stay smaller is joined with its neighbour under the same heading.
@@ -64,28 +82,86 @@ class ChunkingConfig:
     overlap_tokens: int = 0
     #: Word pieces that the heading path may take in the text that is embedded.
     heading_tokens: int = 32
+    #: Word pieces that may be handed over around a chunk that was found: its section, or as much of it as that is.
+    parent_tokens: int = 1_000
+    #: Other sizes by name of a profile, each given as `[chunking.profiles.NAME]`.
+    profiles: dict[str, ChunkingProfile] = field(default_factory=dict)
+    #: Name of a source, or `tenant/source`, to a profile; `*` stands for any characters. The closest match counts.
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be cut, when settings are loaded rather than in the middle of a run."""
+        for name, sizes in {"": ChunkingProfile(), **self.profiles}.items():
+            if said := _contradiction({key: _size(self, sizes, key) for key in CHUNK_SIZES}):
+                raise ConfigurationError(f"chunking{f'.profiles.{name}' if name else ''}: {said}")
+        for source, name in self.sources.items():
+            if name not in self.profiles:
+                known = ", ".join(sorted(self.profiles)) or "none is defined"
+                raise ConfigurationError(f"chunking.sources: {source} names the unknown profile {name} ({known})")
+
+
+CHUNK_SIZES = tuple(size.name for size in fields(ChunkingProfile))
+#: Below this a pseudonym or a single character with its heading might not fit.
+SMALLEST_MAX_TOKENS = 16
+
+
+def _size(config: ChunkingConfig, profile: ChunkingProfile, name: str) -> int:
+    given = getattr(profile, name)
+    return int(getattr(config, name) if given is None else given)
+
+
+def _contradiction(sizes: dict[str, int]) -> str | None:
+    most = sizes["max_tokens"]
+    for name, value in sizes.items():
+        if value < 0:
+            return f"{name} ({value}) must not be negative"
+    if most < SMALLEST_MAX_TOKENS or sizes["min_tokens"] * 2 > most:
+        return (
+            f"max_tokens ({most}) must be at least {SMALLEST_MAX_TOKENS} and twice min_tokens ({sizes['min_tokens']})"
+        )
+    if sizes["heading_tokens"] * 2 > most or sizes["overlap_tokens"] * 4 > most:
+        return (
+            f"heading_tokens ({sizes['heading_tokens']}) may take half and overlap_tokens ({sizes['overlap_tokens']}) "
+            f"a quarter of max_tokens ({most})"
+        )
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingConfig:
-    """Which vectors. Those computed in bf16 and in f32 may be mixed (neighbour overlap .997)."""
+    """Which vectors. Those computed in bf16, f16 and f32 may be mixed (neighbour overlap .997)."""
 
     model: str = "all-MiniLM-L6-v2"
+    #: Free text for a model endpoint: change it when the endpoint serves other weights under the same name.
     revision: str = "gt-0.1.0"
+    #: An endpoint is asked to shorten its vectors to this only where the model's own are longer.
     dimensions: int = 384
-    #: Only "local" is there yet; another value is refused.
+    #: "local", or "openai" for the OpenAI-compatible endpoint of OPENAI_BASE_URL and OPENAI_API_KEY.
     provider: str = "local"
+
+    @property
+    def vector_space(self) -> str:
+        """The name under which vectors are kept: two configurations with one name may use each other's vectors.
+
+        Ends with the class of precision: floating point of any width is one class, integers would be another. Names are
+        quoted, so that no two configurations share one: `openai/BAAI%2Fbge-m3@2/1024/float`.
+        """
+        parts = (quote(part, safe="") for part in (self.provider, self.model, self.revision))
+        return "{}/{}@{}".format(*parts) + f"/{self.dimensions}/float"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalConfig:
     """How a question becomes hits, and below what nothing is an answer."""
 
+    #: Chunks that each half contributes; 50, 200 and 400 rank the same to a thousandth.
     n_candidates: int = 100
-    #: Share of the dense half in the fused score; both halves are min-max normalised per question.
-    dense_weight: float = 0.5
-    bm25_k1: float = 1.2
-    bm25_b: float = 0.75
+    #: Share of the dense half in the fused score; each half is scaled by what it can reach at most.
+    dense_weight: float = 0.45
+    bm25_k1: float = 0.9
+    bm25_b: float = 0.4
+    #: What it is worth, beside a fused score of 0 to 1, that a text holds the question's terms side by side.
+    proximity_weight: float = 0.3
     #: No answer is given when the best hit has less cosine similarity than this and less term coverage than below.
     min_similarity: float = 0.42
     min_term_coverage: float = 0.5

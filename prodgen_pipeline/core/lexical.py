@@ -11,6 +11,7 @@ parts, which lets a loose one find it.
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Container
 from functools import lru_cache
 
 from prodgen_pipeline.core.redaction import PSEUDONYM
@@ -45,13 +46,18 @@ QUESTION_WORDS = frozenset(
 
 def terms(text: str) -> dict[str, int]:
     """Count the terms of a text: case-folded, NFKC, stemmed (Snowball English), CJK as bigrams, stop words left out."""
-    if not (text.isascii() or unicodedata.is_normalized("NFKC", text)):
-        text = unicodedata.normalize("NFKC", text)
     counts: dict[str, int] = {}
-    for token, n in Counter(_TOKEN.findall(text)).items():
+    for token, n in Counter(_tokens(text)).items():
         for term in _terms_of(token):
             counts[term] = counts.get(term, 0) + n
     return counts
+
+
+def occurrences(text: str, wanted: Container[str]) -> list[tuple[int, str]]:
+    """Where a text holds the wanted terms: (position, term) in order; positions count words, stop words included."""
+    return [
+        (position, term) for position, token in enumerate(_tokens(text)) for term in _terms_of(token) if term in wanted
+    ]
 
 
 def query_terms(text: str) -> dict[str, int]:
@@ -59,6 +65,12 @@ def query_terms(text: str) -> dict[str, int]:
     counted = terms(text)
     asked = {term: n for term, n in counted.items() if term not in _QUESTION_TERMS}
     return asked or counted
+
+
+def _tokens(text: str) -> list[str]:
+    if not (text.isascii() or unicodedata.is_normalized("NFKC", text)):
+        text = unicodedata.normalize("NFKC", text)
+    return _TOKEN.findall(text)
 
 
 @lru_cache(maxsize=200_000)

@@ -46,6 +46,8 @@ class ParsedDocument:
     #: ISO media type decided by content, not by name.
     media_type: str = "text/plain"
     n_pages: int | None = None
+    #: What the document says about itself in fields, keys in lower case; nothing personal (`document_metadata`).
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,8 @@ class Chunk:
 
     #: 0-based position within the document version.
     ordinal: int
-    #: Equal to the span `[start, end)` of the redacted document's text, except for table chunks, which repeat their
-    #: header.
+    #: Equal to the span `[start, end)` of the redacted document's text. Where the chunk begins inside a large table or
+    #: a large block of code, the header row or the lines that introduce the block are repeated above it.
     text: str
     start: int
     end: int
@@ -86,6 +88,9 @@ class Chunk:
     n_tokens: int = 0
     #: What the embedder sees: heading path and text, pseudonyms replaced by their type word.
     embedding_text: str = ""
+    #: Ordinals of the first and the last chunk of its parent, the stretch that a search hands over around it.
+    parent_first: int = 0
+    parent_last: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,7 @@ class Reader:
 
     @property
     def principals(self) -> tuple[str, ...]:
-        """`*` (everybody of the tenant), `user:NAME` and `group:NAME`, as stored in `corpus.document_readers`."""
+        """`*` (everybody of the tenant), `user:NAME` and `group:NAME`, as stored in `corpus.access_sets`."""
         own = (f"user:{self.user}",) if self.user else ()
         return ("*", *own, *(f"group:{group}" for group in self.groups))
 
@@ -134,6 +139,8 @@ class Hit:
     similarity: float | None = None
     #: Share of the question's weighted terms that the chunk holds, 0 to 1, where the lexical half scored it.
     term_coverage: float | None = None
+    #: The text that the chunk is part of, its own included, where that was asked for.
+    context: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +196,7 @@ class QuarantineReason(StrEnum):
     WORKER_DIED = "worker_died"
     CLEANED_TOO_MUCH = "cleaned_too_much"
     RAW_BYTES_LOST = "raw_bytes_lost"
+    EMBEDDING_REFUSED = "embedding_refused"
     INTERNAL = "internal"
     #: A person set the version aside; it is accounted for, and listed no more.
     DROPPED = "dropped"

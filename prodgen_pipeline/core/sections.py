@@ -11,6 +11,8 @@ from prodgen_pipeline.core.models import Element, ElementType
 from prodgen_pipeline.core.word_pieces import PieceMap, spoken
 
 _JOINER = " > "
+#: Stands in a path for the document's own title where that is no element of its text.
+ROOT = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,24 @@ def join_small(
     return [*groups, tuple(group)] if group else groups
 
 
+def is_named_by_title(elements: Sequence[Element], title: str) -> bool:
+    """Say whether the document's title tells more than its headings do.
+
+    So it is without headings, and where none of several outermost ones is it.
+    """
+    headings = [element for element in elements if element.type is ElementType.TITLE]
+    outermost = min((heading.level or 1 for heading in headings), default=0)
+    if sum((heading.level or 1) == outermost for heading in headings) == 1:
+        return False
+    wanted = _folded(title)
+    # Parsers abridge very long titles.
+    return bool(wanted) and not any(_folded(heading.text).startswith(wanted) for heading in headings)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadingPrefix:
     """A heading path as the embedder sees it, `A > B`, or an empty text."""
@@ -74,15 +94,21 @@ class Headings:
     def __init__(
         self, elements: Sequence[Element], spans: Sequence[tuple[int, int]], pieces: PieceMap, max_tokens: int
     ) -> None:
-        self._elements = elements
-        self._spans = spans
-        self._pieces = pieces
         self._max_tokens = max_tokens
         self._prefixes: dict[tuple[int, ...], HeadingPrefix] = {}
+        self._titles = {
+            index: _Title(text=element.text, offset=spans[index][0], pieces=pieces)
+            for index, element in enumerate(elements)
+            if element.type is ElementType.TITLE
+        }
+
+    def add_root(self, title: str, pieces: PieceMap) -> None:
+        """Give the title that `ROOT` stands for, with the map of its own pieces."""
+        self._titles[ROOT] = _Title(text=title, offset=0, pieces=pieces)
 
     def titles(self, path: tuple[int, ...]) -> tuple[str, ...]:
         """Return the titles' texts, outermost first."""
-        return tuple(" ".join(self._elements[index].text.split()) for index in path)
+        return tuple(" ".join(self._titles[index].text.split()) for index in path)
 
     def prefix(self, path: tuple[int, ...]) -> HeadingPrefix:
         """Return the path within the budget: its own title first, then the document's, then the nearest others."""
@@ -101,21 +127,30 @@ class Headings:
         shown: set[int] = set()
         used = 0
         for index in by_importance:
-            room = self._max_tokens - used - (1 if texts else 0)
-            end = self._end_within(index, room)
-            start, whole = self._spans[index]
-            if end <= start:
+            title = self._titles[index]
+            length = title.length_within(self._max_tokens - used - (1 if texts else 0))
+            if not length:
                 continue
-            texts[index] = spoken(" ".join(self._elements[index].text[: end - start].split()))
-            shown.update({index} if end == whole else ())
-            used += self._pieces.count(start, end) + (1 if len(texts) > 1 else 0)
+            texts[index] = spoken(" ".join(title.text[:length].split()))
+            shown.update({index} if length == len(title.text) else ())
+            used += title.pieces.count(title.offset, title.offset + length) + (1 if len(texts) > 1 else 0)
         text = _JOINER.join(texts[index] for index in path if index in texts)
         return HeadingPrefix(text=text, n_tokens=used, shown=frozenset(shown))
 
-    def _end_within(self, index: int, room: int) -> int:
-        """Return where the title ends within `room` pieces, cut between words; its start where nothing fits."""
-        start, end = self._spans[index]
-        if room <= 0 or self._pieces.cost(start, end) <= room:
-            return end if room > 0 else start
-        reach = self._pieces.reach(start, room)
-        return start + max(0, self._elements[index].text.rfind(" ", 0, reach - start))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Title:
+    """A title, and where it begins in the text whose pieces are counted."""
+
+    text: str
+    offset: int
+    pieces: PieceMap
+
+    def length_within(self, room: int) -> int:
+        """Return how many of its characters fit into `room` pieces, cut between words; 0 where nothing fits."""
+        if room <= 0:
+            return 0
+        if self.pieces.cost(self.offset, self.offset + len(self.text)) <= room:
+            return len(self.text)
+        reach = self.pieces.reach(self.offset, room)
+        return max(0, self.text.rfind(" ", 0, reach - self.offset))

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from prodgen_pipeline.defs.backfill import backfill_jobs, daily_reclaim
 from prodgen_pipeline.defs.corpus.chunk_embeddings import chunk_embeddings
 from prodgen_pipeline.defs.corpus.cleaned_documents import cleaned_documents
 from prodgen_pipeline.defs.corpus.deduped_documents import deduped_documents
@@ -13,6 +14,7 @@ from prodgen_pipeline.defs.corpus.redacted_documents import redacted_documents
 from prodgen_pipeline.defs.corpus.served_release import served_release
 from prodgen_pipeline.defs.expectations import expectation_checks, expectations_job, nightly_expectations
 from prodgen_pipeline.defs.jobs import sync_job
+from prodgen_pipeline.defs.recall import recall_audit_job, recall_audits, recall_check
 from prodgen_pipeline.defs.sensors import document_store_sensor, failed_run_sensor
 from prodgen_pipeline.resources import Corpus
 
@@ -34,9 +36,9 @@ def definitions() -> dg.Definitions:
     """Put together; one process per run, because starting processes is what a small run would spend its time on."""
     return dg.Definitions(
         assets=ASSETS,
-        asset_checks=expectation_checks,
-        jobs=[sync_job, expectations_job],
-        schedules=[nightly_expectations],
+        asset_checks=[*expectation_checks, recall_check],
+        jobs=[sync_job, expectations_job, recall_audit_job, *backfill_jobs],
+        schedules=[nightly_expectations, recall_audits, daily_reclaim],
         sensors=[document_store_sensor, failed_run_sensor],
         resources={"corpus": Corpus()},
         executor=dg.in_process_executor,

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from prodgen_pipeline.defs.corpus import shown
+from prodgen_pipeline.defs.corpus.verified import whole_indexes_are_right
 from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, from_json
+from prodgen_pipeline.lifecycle.verification import NORM_TOLERANCE, most_tokens
 from prodgen_pipeline.resources import Corpus
 from prodgen_pipeline.storage import checks, generations, tenants
 from prodgen_pipeline.storage.database import Transaction
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Rows of a tenant that one check looks at.
 MAX_ROWS = 200_000
-#: Vectors are kept as 16-bit floats: eleven bits of each of 384 numbers.
-NORM_TOLERANCE = 0.01
 Facts = list[dict[str, Any]]
 #: An expectation's type and its arguments.
 Expected = tuple[str, dict[str, Any]]
@@ -45,11 +45,11 @@ def vectors_meet_expectations(corpus: Corpus) -> dg.AssetCheckResult:
     return _validate_tenants(corpus, EMBEDDED)
 
 
-expectation_checks = [chunks_meet_expectations, vectors_meet_expectations]
+expectation_checks = [chunks_meet_expectations, vectors_meet_expectations, whole_indexes_are_right]
 expectations_job = dg.define_asset_job(
     "expectations_job",
     selection=dg.AssetSelection.checks(*expectation_checks),
-    description="Great Expectations suites over the whole corpus of every tenant.",
+    description="Great Expectations suites and exhaustive checks over the whole corpus of every tenant.",
 )
 nightly_expectations = dg.ScheduleDefinition(
     name="nightly_expectations",
@@ -66,10 +66,14 @@ def _validate_tenants(corpus: Corpus, stage: str) -> dg.AssetCheckResult:
     rows: list[dg.TableRecord] = []
     for tenant in known:
         with corpus.databases.pipeline.transaction(tenant.tenant_id) as tx:
-            serving = [each for each in generations.living(tx) if each.state == "serving"]
-            facts = _facts(tx, stage, serving[0]) if serving else []
-        if facts:
-            rows += _rows(tenant.name, len(facts), validate(facts, expectations(stage, serving[0])))
+            living = generations.living(tx)
+        # Generations that share a stage share its rows.
+        for generation in {_rows_of(each, stage): each for each in living}.values():
+            with corpus.databases.pipeline.transaction(tenant.tenant_id) as tx:
+                facts = _facts(tx, stage, generation)
+            if facts:
+                validated = validate(facts, expectations(stage, generation))
+                rows += _rows(tenant.name, generation.generation_id, len(facts), validated)
     failed = sorted({str(row.data["expectation"]) for row in rows if not row.data["met"]})
     return dg.AssetCheckResult(
         passed=not failed,
@@ -79,25 +83,29 @@ def _validate_tenants(corpus: Corpus, stage: str) -> dg.AssetCheckResult:
     )
 
 
-def _facts(tx: Transaction, stage: str, serving: Generation) -> Facts:
+def _rows_of(generation: Generation, stage: str) -> str:
+    return generation.lineage(CHUNKED) if stage == CHUNKED else str(generation.generation_id)
+
+
+def _facts(tx: Transaction, stage: str, generation: Generation) -> Facts:
     if stage == CHUNKED:
-        return checks.chunk_facts(tx, serving.lineage(CHUNKED), limit=MAX_ROWS)
-    return checks.vector_facts(tx, serving.generation_id, limit=MAX_ROWS)
+        return checks.chunk_facts(tx, generation.lineage(CHUNKED), limit=MAX_ROWS)
+    return checks.vector_facts(tx, generation.generation_id, limit=MAX_ROWS)
 
 
-def expectations(stage: str, serving: Generation) -> list[Expected]:
+def expectations(stage: str, generation: Generation) -> list[Expected]:
     """What holds for every row of a stage, as the library's own names and arguments."""
-    configuration = from_json(serving.configuration)
+    configuration = from_json(generation.configuration)
     if stage == CHUNKED:
         return [
             ("expect_column_values_to_be_unique", {"column": "chunk_id"}),
             ("expect_compound_columns_to_be_unique", {"column_list": ["document_id", "version", "ordinal"]}),
             (
                 "expect_column_values_to_be_between",
-                {"column": "n_tokens", "min_value": 1, "max_value": configuration.chunking.max_tokens},
+                {"column": "n_tokens", "min_value": 1, "max_value": most_tokens(configuration.chunking)},
             ),
             ("expect_column_values_to_be_between", {"column": "n_span_chars", "min_value": 1}),
-            # A table's later chunks repeat its header and are longer than their span; none is shorter.
+            # Later chunks of tables and of code repeat lines and are longer than their span; none is shorter.
             (
                 "expect_column_pair_values_a_to_be_greater_than_b",
                 {"column_A": "n_chars", "column_B": "n_span_chars", "or_equal": True},
@@ -132,11 +140,14 @@ def validate(facts: Facts, expected: Sequence[Expected]) -> "ExpectationSuiteVal
     return batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
 
 
-def _rows(tenant: str, n_rows: int, result: "ExpectationSuiteValidationResult") -> list[dg.TableRecord]:
+def _rows(
+    tenant: str, generation: int, n_rows: int, result: "ExpectationSuiteValidationResult"
+) -> list[dg.TableRecord]:
     return [
         dg.TableRecord(
             {
                 "tenant": tenant,
+                "generation": generation,
                 "expectation": _named(each.expectation_config),
                 "met": bool(each.success),
                 "rows": n_rows,

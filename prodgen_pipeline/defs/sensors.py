@@ -10,10 +10,12 @@ import time
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from prodgen_pipeline.core.errors import NotFound
 from prodgen_pipeline.core.observing import Cursor, ask, partition_changes, read_cursor, resumed, worker_is_gone
+from prodgen_pipeline.defs.backfill import backfill_job, backfill_jobs
+from prodgen_pipeline.defs.corpus.declarations import BACKFILL_TAG
 from prodgen_pipeline.defs.jobs import sync_job
 from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.watching import look
@@ -26,6 +28,7 @@ from prodgen_pipeline.storage.tenants import Tenant
 PARTITION_TAG = "dagster/partition"
 GRPC_TAG = ".dagster/grpc_info"
 _LAUNCHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_BACKFILL_JOBS = {job.name for job in backfill_jobs}
 _IN_FLIGHT = [*_LAUNCHED, DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
 #: Dagster's daemon looks at sensors every 5 s and skips one whose last tick began a moment less than its interval ago:
 #: an interval of 5 s would come out as 10.
@@ -88,9 +91,13 @@ def _request(corpus: Corpus, tenant: Tenant) -> dg.RunRequest:
 
 
 def tenants_in_flight(instance: DagsterInstance) -> set[str]:
-    """Names of tenants with a run that is queued or running."""
+    """Names of tenants with a live run that is queued or running; one that backfills keeps no edit waiting."""
     runs = instance.get_runs(RunsFilter(statuses=_IN_FLIGHT))
-    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags}
+    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and not _is_backfill(run)}
+
+
+def _is_backfill(run: DagsterRun) -> bool:
+    return BACKFILL_TAG in run.tags or run.job_name in _BACKFILL_JOBS
 
 
 def end_dead_runs(instance: DagsterInstance, own_socket: str | None, started_at: float) -> list[str]:
@@ -123,7 +130,7 @@ def _launched_through(record: RunRecord) -> str | None:
 
 
 @dg.run_failure_sensor(
-    monitored_jobs=[sync_job], minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING
+    monitored_jobs=[sync_job, backfill_job], minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING
 )
 def failed_run_sensor(context: dg.RunFailureSensorContext, corpus: Corpus) -> None:
     """Records what failed: the run's row in our own tables, and an alert that the next good run resolves."""
@@ -138,4 +145,5 @@ def failed_run_sensor(context: dg.RunFailureSensorContext, corpus: Corpus) -> No
             return
     with corpus.databases.pipeline.transaction(tenant.tenant_id) as tx:
         if observing.fail_run(tx, run.run_id, ACTOR, message):
-            tenants.raise_alert(tx, "run_failed", "", "critical", f"run {run.run_id} {message}: see it in Dagster")
+            kind = "backfill_failed" if _is_backfill(run) else "run_failed"
+            tenants.raise_alert(tx, kind, "", "critical", f"run {run.run_id} {message}: see it in Dagster")

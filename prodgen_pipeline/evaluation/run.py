@@ -98,7 +98,7 @@ def _service(
     if embedder is None:
         return open_service(settings, databases.serving, many=True)
     generator = configured_generator(settings)
-    return nullcontext(QueryService(settings, databases.serving, embedder=lambda: embedder, generator=generator))
+    return nullcontext(QueryService(settings, databases.serving, embedder=lambda config: embedder, generator=generator))
 
 
 def _corpus(tx: Transaction) -> _Corpus:

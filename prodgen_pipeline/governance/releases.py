@@ -30,20 +30,19 @@ class ServedRelease:
     served_at: datetime
     actor: str
     manifest: dict[str, Any]
-    #: Of the generation, for BM25.
-    n_chunks: int
-    n_terms: int
+    #: Whether the generation can be searched approximately.
+    has_vector_index: bool
 
 
 def manifest(settings: Settings, generation: Generation) -> dict[str, Any]:
     """Describe what answers under the working configuration of the query side and a generation's pins."""
     prompt = prompts.load(settings.generation.prompt)
     return {
-        "pipeline": {stage: pin["fingerprint"] for stage, pin in generation.pins.items()},
-        "lineage": list(generation.pins.values())[-1]["lineage"],
-        "embedding": generation.configuration["embedding"],
-        "redaction": generation.configuration["redaction"],
+        **_corpus_side(generation),
         "retrieval": asdict(settings.retrieval),
+        "reranker": {"model": settings.reranker.model, "depth": settings.reranker.depth}
+        if settings.reranker_url
+        else None,
         "answering": {"version": answering.VERSION, "extraction": asdict(answering.ExtractionConfig())},
         "prompt": {"name": settings.generation.prompt, "sha256": hashlib.sha256(prompt.encode()).hexdigest()},
         "generation": {
@@ -52,6 +51,16 @@ def manifest(settings: Settings, generation: Generation) -> dict[str, Any]:
             "usd_per_million_input_tokens": settings.generation.usd_per_million_input_tokens,
             "usd_per_million_output_tokens": settings.generation.usd_per_million_output_tokens,
         },
+    }
+
+
+def _corpus_side(generation: Generation) -> dict[str, Any]:
+    return {
+        "pipeline": {stage: pin["fingerprint"] for stage, pin in generation.pins.items()},
+        # By name: the database keeps the pins in an order of its own.
+        "lineage": generation.lineage("chunk_embeddings"),
+        "embedding": generation.configuration["embedding"],
+        "redaction": generation.configuration["redaction"],
     }
 
 
@@ -84,4 +93,27 @@ def bootstrap(tx: Transaction, settings: Settings, generation: Generation, actor
     tx.run("releases.record", release_id=address, manifest=Jsonb(contents), actor=actor, reason="first release")
     tx.run("releases.serve", release_id=address, generation_id=generation.generation_id, actor=actor)
     audit.record(tx, actor, "release.bootstrap", address, generation=generation.generation_id)
+    return require_served(tx)
+
+
+def with_generation(current: ServedRelease, generation: Generation) -> dict[str, Any]:
+    """The manifest of what serves now, made from another generation: the query side stays as it is."""
+    return {**current.manifest, **_corpus_side(generation)}
+
+
+def cut_over(tx: Transaction, generation: Generation, actor: str, reason: str) -> ServedRelease:
+    """Serve what is served now from another generation."""
+    contents = with_generation(require_served(tx), generation)
+    address = release_id(contents)
+    tx.run("releases.record", release_id=address, manifest=Jsonb(contents), actor=actor, reason=reason)
+    tx.run("releases.serve", release_id=address, generation_id=generation.generation_id, actor=actor)
+    return require_served(tx)
+
+
+def go_back(tx: Transaction, generation: Generation, actor: str) -> ServedRelease:
+    """Serve the release that was last served from a generation; raises NotFound where none ever was."""
+    address = tx.value("releases.last_with", generation_id=generation.generation_id)
+    if address is None:
+        raise NotFound(f"nothing was ever served from generation {generation.generation_id}")
+    tx.run("releases.serve", release_id=address, generation_id=generation.generation_id, actor=actor)
     return require_served(tx)

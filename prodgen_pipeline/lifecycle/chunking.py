@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prodgen_pipeline.core.chunking_profiles import profile_for
 from prodgen_pipeline.core.configuration import ChunkingConfig
 from prodgen_pipeline.core.errors import DocumentRejected
 from prodgen_pipeline.core.models import Chunk, QuarantineReason
@@ -19,10 +20,11 @@ from prodgen_pipeline.storage.ledger import Due
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkTask:
-    """Redacted elements as JSON text, and the sizes."""
+    """A redacted document, its elements as JSON text, and the sizes for its source."""
 
+    title: str | None
     elements: str
-    config: ChunkingConfig
+    sizes: ChunkingConfig
 
 
 def chunk_task(task: ChunkTask) -> list[Chunk]:
@@ -30,7 +32,7 @@ def chunk_task(task: ChunkTask) -> list[Chunk]:
     from prodgen_pipeline.clients.tokenizer import WordPieceTokenizer
     from prodgen_pipeline.core.chunking import chunk
 
-    chunks = chunk(unpack(task.elements), task.config, WordPieceTokenizer.load())
+    chunks = chunk(unpack(task.elements), task.sizes, WordPieceTokenizer.load(), title=task.title)
     if not chunks:
         raise DocumentRejected(QuarantineReason.NO_TEXT, "no text was left to index: look at the file")
     return chunks
@@ -42,10 +44,18 @@ class Chunking:
     name = CHUNKED
 
     def compute(self, run: Run, pin: Pin, batch: Sequence[Due]) -> list[tuple[Due, list[Chunk] | DocumentRejected]]:
-        """Cut by structure and size."""
+        """Cut by structure, and by the sizes of each document's source."""
         stored = read_elements(run, pin, "redacted", batch)
-        tasks = [ChunkTask(elements=each.elements, config=pin.configuration.chunking) for each in stored]
+        sizes = self._sizes(run, pin, batch)
+        tasks = [ChunkTask(title=each.title, elements=each.elements, sizes=sizes[each.document_id]) for each in stored]
         return list(zip(batch, run.pool.map(chunk_task, tasks), strict=True))
+
+    def _sizes(self, run: Run, pin: Pin, batch: Sequence[Due]) -> dict[int, ChunkingConfig]:
+        config = pin.configuration.chunking
+        with run.database.transaction(run.tenant.tenant_id) as tx:
+            sources = outputs.source_names(tx, [due.document_id for due in batch])
+        by_source = {source: profile_for(config, run.tenant.name, source) for source in set(sources.values())}
+        return {document_id: by_source[source] for document_id, source in sources.items()}
 
     def commit(self, tx: Transaction, run: Run, pin: Pin, results: Sequence[tuple[Due, list[Chunk]]]) -> list[Made]:
         """Write the chunks of these versions; those that searches find now are not touched."""
@@ -55,7 +65,8 @@ class Chunking:
             rows += made
             digest = hashlib.sha256()
             for row in made:
-                digest.update(repr((row["start_char"], row["end_char"], row["pages"])).encode() + row["text_hash"])
+                places = (row["start_char"], row["end_char"], row["pages"], row["parent_first"], row["parent_last"])
+                digest.update(repr(places).encode() + row["text_hash"])
                 digest.update(hashlib.sha256(row["text"].encode()).digest())
             outcome.append(Made(due=due, output_hash=digest.hexdigest(), size=sum(len(chunk.text) for chunk in chunks)))
         outputs.write_chunks(tx, pin.place.lineage, [(due.document_id, due.version) for due, _ in results], rows)
@@ -73,6 +84,8 @@ def _row(pin: Pin, due: Due, chunk: Chunk) -> outputs.ChunkRow:
         "n_tokens": chunk.n_tokens,
         "pages": list(chunk.pages),
         "heading_path": list(chunk.heading_path),
+        "parent_first": chunk.parent_first,
+        "parent_last": chunk.parent_last,
         "text": chunk.text,
         "embedding_text": chunk.embedding_text,
         "text_hash": hashlib.sha256(chunk.embedding_text.encode()).digest(),

@@ -41,7 +41,9 @@ class Deduplication:
             is_copy = canonical != due.document_id
             if is_copy:
                 index.remove_documents(tx, pin.generations, [due.document_id])
-                duplicates.become_copy(tx, due.document_id, due.version, canonical, pin.later)
+                duplicates.become_copy(
+                    tx, due.document_id, due.version, canonical, later_lineages=pin.later, serving=pin.serving
+                )
             made.append(Made(due=due, output_hash=due.input_hash, size=due.size, goes_on=not is_copy))
         return made
 
@@ -49,7 +51,7 @@ class Deduplication:
 def hand_over_to_copies(tx: Transaction, pin: Pin, leaving: Sequence[int]) -> None:
     """Let the first copy of each leaving canonical document inherit its chunks and index entries."""
     for family in duplicates.copies(tx, pin.place.lineage, leaving):
-        duplicates.promote(tx, family, later_lineages=pin.later, generations=pin.generations)
+        duplicates.promote(tx, family, later_lineages=pin.later, generations=pin.generations, serving=pin.serving)
 
 
 def _text_key(secret: bytes, due: Due, principals: Sequence[str], pin: Pin) -> bytes:

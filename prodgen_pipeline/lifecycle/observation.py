@@ -20,10 +20,9 @@ from prodgen_pipeline.lifecycle.deduplication import hand_over_to_copies
 from prodgen_pipeline.lifecycle.engine import Made, hand_over
 from prodgen_pipeline.lifecycle.pins import DEDUPED, OBSERVED, RAW, Pin, observed_pin, pins_of
 from prodgen_pipeline.lifecycle.runs import Run, StageCounts
-from prodgen_pipeline.storage import documents, index, ledger, sources, tenants
+from prodgen_pipeline.storage import documents, generations, index, ledger, sources, tenants
 from prodgen_pipeline.storage.database import Transaction
 from prodgen_pipeline.storage.documents import RawVersion
-from prodgen_pipeline.storage.generations import Generation
 from prodgen_pipeline.storage.ledger import Due
 from prodgen_pipeline.storage.sources import Source
 
@@ -53,8 +52,8 @@ class _Read:
     rejected: DocumentRejected | None
 
 
-def observe(run: Run, source: Source, generations: Sequence[Generation]) -> StageCounts:
-    """Bring the documents of one source up to date; returns what changed."""
+def observe(run: Run, source: Source) -> StageCounts:
+    """Bring the documents of one source up to date; returns what changed. The tenant must have a generation."""
     store = open_store(source.uri, include=source.include, exclude=source.exclude)
     listing = _compare(run, source, store)
     counts = StageCounts()
@@ -70,23 +69,25 @@ def observe(run: Run, source: Source, generations: Sequence[Generation]) -> Stag
     for batch in batches:
         run.still_mine()
         with run.database.transaction(run.tenant.tenant_id) as tx:
-            counts.add(_commit(tx, run, source, batch, observed_pin(generations)))
+            counts.add(_commit(tx, run, source, batch, observed_pin(generations.hold(tx))))
         run.progress(RAW, counts.done + counts.unchanged, len(listing.to_read) - counts.done - counts.unchanged)
     with run.database.transaction(run.tenant.tenant_id) as tx:
-        counts.removed = _remove_gone(tx, run, source, listing, gone, generations)
+        counts.removed = _remove_gone(tx, run, source, listing, gone)
     run.count(RAW, counts)
     return counts
 
 
-def remove_documents(
-    tx: Transaction, generations: Sequence[Generation], document_ids: Sequence[int], cause: str
-) -> list[int]:
-    """Delete those documents that may be deleted; copies of them take over what they served. Returns the deleted."""
+def remove_documents(tx: Transaction, document_ids: Sequence[int], cause: str) -> list[int]:
+    """Delete those documents that may be deleted from every living generation, and return which they are.
+
+    Copies of them take over what they served.
+    """
+    living = generations.hold(tx)
     leaving = documents.deletable(tx, document_ids, cause)
     if leaving:
-        for pin in pins_of(generations, DEDUPED):
+        for pin in pins_of(living, DEDUPED):
             hand_over_to_copies(tx, pin, leaving)
-        index.remove_documents(tx, [each.generation_id for each in generations], leaving)
+        index.remove_documents(tx, [each.generation_id for each in living], leaving)
         documents.remove(tx, leaving)
     return leaving
 
@@ -157,12 +158,13 @@ def _with_renames(everything: Sequence[_Read], gone: dict[str, str]) -> list[_Re
 def _commit(tx: Transaction, run: Run, source: Source, batch: Sequence[_Read], pin: Pin) -> StageCounts:
     counts = StageCounts()
     made = []
+    access_id = documents.access_set(tx, source.principals)
     for read in batch:
         if read.document_id is not None and read.known_hash == read.raw.content_hash.hex():
             documents.touch(tx, read.document_id, read.listed)
             counts.unchanged += 1
             continue
-        due = _record(tx, source, read)
+        due = _record(tx, source, read, access_id)
         if read.rejected is None:
             ledger.clear_failure(tx, OBSERVED, due.document_id)
             made.append(Made(due=due, output_hash=due.input_hash, size=due.size))
@@ -174,9 +176,9 @@ def _commit(tx: Transaction, run: Run, source: Source, batch: Sequence[_Read], p
     return counts
 
 
-def _record(tx: Transaction, source: Source, read: _Read) -> Due:
+def _record(tx: Transaction, source: Source, read: _Read, access_id: int) -> Due:
     if read.document_id is None:
-        document_id = documents.add(tx, source.source_id, read.listed, read.raw, source.principals)
+        document_id = documents.add(tx, source.source_id, read.listed, read.raw, access_id)
         version = 1
     else:
         document_id = read.document_id
@@ -184,14 +186,12 @@ def _record(tx: Transaction, source: Source, read: _Read) -> Due:
     return Due(document_id=document_id, version=version, input_hash=read.raw.content_hash.hex(), size=read.raw.size)
 
 
-def _remove_gone(
-    tx: Transaction, run: Run, source: Source, listing: _Listing, gone: list[int], generations: Sequence[Generation]
-) -> int:
+def _remove_gone(tx: Transaction, run: Run, source: Source, listing: _Listing, gone: list[int]) -> int:
     limits = run.settings.observation
     subject = f"source:{source.name}"
     too_many = mass_delete(len(gone), listing.n_known, limits.max_delete_share, min_gone=limits.min_delete_documents)
     held_back = too_many and not source.delete_confirmed
-    removed = [] if held_back or not gone else remove_documents(tx, generations, gone, "source_delete")
+    removed = [] if held_back or not gone else remove_documents(tx, gone, "source_delete")
     if removed:
         audit.record(tx, run.actor, "documents.delete", subject, documents=len(removed), run=run.run_id)
     sources.record_listing(

@@ -29,7 +29,7 @@ class StageCounts:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One run over one tenant, holding the tenant's lock."""
+    """One run over one tenant, holding the tenant's lock for live runs or for backfills."""
 
     run_id: str
     tenant: Tenant
@@ -42,11 +42,15 @@ class Run:
     object_store_url: str
     #: Raises DatabaseUnavailable when the tenant's lock was lost: another run may have begun.
     still_mine: Callable[[], None]
+    #: Called before every batch with the seconds that the last one took: a backfill pauses here.
+    before_batch: Callable[[float], None] = lambda worked_seconds: None
     #: Told (stage, documents done, documents known to wait).
     progress: Callable[[str, int, int], None] = lambda stage, done, waiting: None
     counts: dict[str, StageCounts] = field(default_factory=dict)
     chunks_embedded: int = 0
     chunks_reused: int = 0
+    #: Paid to a model endpoint.
+    usd: float = 0.0
 
     def count(self, stage: str, counts: StageCounts) -> None:
         """Add to a stage's counts."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from psycopg.types.json import Jsonb
 
 from prodgen_pipeline.clients.object_store import ObjectStore
-from prodgen_pipeline.core.configuration import CleaningConfig, ParsingConfig
+from prodgen_pipeline.core.configuration import CleaningConfig, ParsingConfig, RedactionConfig
+from prodgen_pipeline.core.document_metadata import admissible
 from prodgen_pipeline.core.errors import DocumentRejected
 from prodgen_pipeline.core.models import ParsedDocument, QuarantineReason
 from prodgen_pipeline.core.serialization import PackedElements, pack, unpack
@@ -26,6 +27,8 @@ class ParseTask:
     object_key: str | None
     uri: str
     config: ParsingConfig
+    #: What must not be in a document's metadata.
+    redaction: RedactionConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +38,14 @@ class Parsed:
     packed: PackedElements
     media_type: str
     n_pages: int | None
+    metadata: dict[str, str]
 
 
 def parse_task(task: ParseTask) -> Parsed:
     """Fetch and parse one version. Runs in a worker."""
     from prodgen_pipeline.clients.parsers import parse
 
-    return _parsed(parse(_bytes_of(task), uri=task.uri, config=task.config))
+    return _parsed(parse(_bytes_of(task), uri=task.uri, config=task.config), task.redaction)
 
 
 def parse_light_task(task: ParseTask) -> Parsed | None:
@@ -49,7 +53,7 @@ def parse_light_task(task: ParseTask) -> Parsed | None:
     from prodgen_pipeline.clients.parsers import parse_light
 
     document = parse_light(_bytes_of(task), uri=task.uri, config=task.config)
-    return None if document is None else _parsed(document)
+    return None if document is None else _parsed(document, task.redaction)
 
 
 def _bytes_of(task: ParseTask) -> bytes:
@@ -58,9 +62,14 @@ def _bytes_of(task: ParseTask) -> bytes:
     return ObjectStore(task.object_store_url).get(task.object_key)
 
 
-def _parsed(document: ParsedDocument) -> Parsed:
-    packed = pack(document.title, document.elements)
-    return Parsed(packed=packed, media_type=document.media_type, n_pages=document.n_pages)
+def _parsed(document: ParsedDocument, redaction: RedactionConfig) -> Parsed:
+    return Parsed(
+        packed=pack(document.title, document.elements),
+        media_type=document.media_type,
+        n_pages=document.n_pages,
+        # Readers keep nothing personal; the tenant's own policy may want less.
+        metadata=admissible(document.metadata, redaction),
+    )
 
 
 class Parsing:
@@ -78,6 +87,7 @@ class Parsing:
                 object_key=stored[due.document_id].object_key,
                 uri=stored[due.document_id].uri,
                 config=pin.configuration.parsing,
+                redaction=pin.configuration.redaction,
             )
             for due in batch
         ]
@@ -92,13 +102,32 @@ class Parsing:
         return [next(isolated) if result is None else result for result in results]
 
     def commit(self, tx: Transaction, run: Run, pin: Pin, results: Sequence[tuple[Due, Parsed]]) -> list[Made]:
-        """Write the parsed elements."""
+        """Write the parsed elements and metadata.
+
+        Where only the metadata is new, nothing that later stages make changes, so what is served gets it now.
+        """
         rows = [
-            {**element_row(pin, due, parsed.packed), "media_type": parsed.media_type, "n_pages": parsed.n_pages}
+            {
+                **element_row(pin, due, parsed.packed),
+                "media_type": parsed.media_type,
+                "n_pages": parsed.n_pages,
+                "metadata": Jsonb(parsed.metadata),
+            }
             for due, parsed in results
         ]
         outputs.write(tx, "parsed", rows)
+        if pin.serving:
+            tx.run_many("stages.refresh_metadata", [_metadata_row(pin, due, parsed) for due, parsed in results])
         return [made(due, parsed.packed) for due, parsed in results]
+
+
+def _metadata_row(pin: Pin, due: Due, parsed: Parsed) -> dict[str, object]:
+    return {
+        "document_id": due.document_id,
+        "lineage": pin.place.lineage,
+        "output_hash": parsed.packed.output_hash,
+        "metadata": Jsonb(parsed.metadata),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from prodgen_pipeline.serving.middleware import RequestFrame
 from prodgen_pipeline.serving.problems import answer_errors_with_problems
 from prodgen_pipeline.serving.readiness import Readiness
 from prodgen_pipeline.serving.routes import operations_routes, query_routes
+from prodgen_pipeline.serving.sampling import SearchSampler
 from prodgen_pipeline.serving.service import QueryService
 
 _PAGES = Path(__file__).parent / "pages"
@@ -29,12 +30,14 @@ def create_app(service: QueryService) -> FastAPI:
     """Build the application around an open query path, which the caller closes after it."""
     readiness = Readiness(service)
     metrics = Metrics()
+    sampler = SearchSampler(service.database, service.settings.retrieval_audit)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         readiness.start()
         yield
         await to_thread.run_sync(readiness.stop)
+        await to_thread.run_sync(sampler.stop)
 
     # No interactive documentation: its page loads scripts from elsewhere.
     app = FastAPI(
@@ -42,7 +45,7 @@ def create_app(service: QueryService) -> FastAPI:
         redoc_url=None, swagger_ui_oauth2_redirect_url=None,
     )  # fmt: skip
     answer_errors_with_problems(app)
-    app.include_router(query_routes(service, metrics))
+    app.include_router(query_routes(service, metrics, sampler))
     app.include_router(operations_routes(service, metrics, readiness))
     _add_page(app)
     max_body_bytes = service.settings.serving.max_question_chars * _BYTES_PER_CHARACTER + _OTHER_BYTES

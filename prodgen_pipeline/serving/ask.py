@@ -23,23 +23,27 @@ from prodgen_pipeline.core.answering import (
 from prodgen_pipeline.core.errors import ConfigurationError, EndpointUnavailable
 from prodgen_pipeline.core.models import Answer, Hit, Reader, Usage
 from prodgen_pipeline.core.prompting import cite, numbered_evidence, parse_prompt, read_citations, render
+from prodgen_pipeline.core.retrieval import SearchFilter
+from prodgen_pipeline.core.widening import evidence
 from prodgen_pipeline.core.word_pieces import spoken
 from prodgen_pipeline.governance import audit, prompts
 from prodgen_pipeline.serving.question import Secret
-from prodgen_pipeline.serving.search import SearchResult, retrieval_config, search
+from prodgen_pipeline.serving.search import Asked, EmbedderOf, SearchResult, embedding_config, retrieval_config, search
 from prodgen_pipeline.serving.timing import StepTimer
 from prodgen_pipeline.storage.database import Database
 from prodgen_pipeline.storage.tenants import Tenant
 
 if TYPE_CHECKING:
-    from prodgen_pipeline.clients.embedding import Embedder
     from prodgen_pipeline.clients.generator import Generated, Generator
+    from prodgen_pipeline.clients.reranker import Reranker
 
 logger = logging.getLogger(__name__)
 
 #: Hits that count as evidence, and those of them that a model is shown.
 EVIDENCE_HITS = 8
 PROMPT_HITS = 6
+#: Word pieces of a document's text that a model is shown at most, unless the hits alone have more.
+CONTEXT_TOKENS = 3_000
 #: Statements that are embedded for one extractive answer; a listing of hundreds of rows is scored by its terms alone.
 MAX_STATEMENTS = 96
 EXTRACTIVE, GENERATED = "extractive", "generated"
@@ -66,17 +70,23 @@ def ask(
     *,
     reader: Reader,
     actor: str,
-    embedder: "Embedder",
+    embedder: EmbedderOf,
     secret: Secret,
     generator: "Generator | None" = None,
+    reranker: "Reranker | None" = None,
     session: str | None = None,
+    narrowed: SearchFilter | None = None,
 ) -> AskResult:
     """Answer a question from what the reader may see, with the served release, and record the answer.
 
     Without a `generator`, or when it fails, the documents' own sentences are the answer. `actor` is who asked, for the
-    record. Raises as `search.search`.
+    record, `narrowed` what the evidence is narrowed to. Raises as `search.search`.
     """
-    found = search(database, tenant, text, reader=reader, k=EVIDENCE_HITS, embedder=embedder, secret=secret)
+    # Only a model is shown what is around a hit: the sentences of an extract are those that were found.
+    asked = Asked(k=EVIDENCE_HITS, narrowed=narrowed or SearchFilter(), widen=generator is not None)
+    found = search(
+        database, tenant, text, reader=reader, asked=asked, embedder=embedder, secret=secret, reranker=reranker
+    )
     timer = StepTimer(found.timings_ms)
     reason = should_refuse(found.hits, retrieval_config(found.manifest), found.query_redacted)
     answer: Answer | None = refusal(reason) if reason else None
@@ -103,16 +113,16 @@ def ask(
 
 def _generate(found: SearchResult, generator: "Generator") -> Answer | None:
     """A model's answer; None where the endpoint fails, or the answer cites nothing or what is not there."""
-    evidence = found.hits[:PROMPT_HITS]
+    shown = evidence(found.hits[:PROMPT_HITS], found.parents, max_tokens=CONTEXT_TOKENS)
     pinned = found.manifest["generation"]
     prompt = parse_prompt(prompts.load(found.manifest["prompt"]["name"]), where=found.manifest["prompt"]["name"])
-    messages = render(prompt, {"question": found.query_redacted, "evidence": numbered_evidence(evidence)})
+    messages = render(prompt, {"question": found.query_redacted, "evidence": numbered_evidence(shown)})
     try:
         made = generator.generate(messages, max_output_tokens=pinned["max_output_tokens"], model=pinned["model"])
     except (EndpointUnavailable, ConfigurationError) as error:
         logger.warning("answering without a model: %s", error)
         return None
-    read = read_citations(made.text, len(evidence), refusal=prompt.refusal)
+    read = read_citations(made.text, len(shown), refusal=prompt.refusal)
     usage = _usage(made, pinned)
     if read.refused:
         return replace(refusal(NO_EVIDENCE), tier=GENERATED, model=made.model, usage=usage)
@@ -120,7 +130,7 @@ def _generate(found: SearchResult, generator: "Generator") -> Answer | None:
         logger.warning("answering without a model: the answer of %s has no citation that holds", made.model)
         return None
     return Answer(
-        text=made.text, citations=cite(made.text, evidence), grounded=not read.uncited, tier=GENERATED,
+        text=made.text, citations=cite(made.text, shown), grounded=not read.uncited, tier=GENERATED,
         model=made.model, usage=usage,
     )  # fmt: skip
 
@@ -133,19 +143,25 @@ def _usage(made: "Generated", pinned: dict[str, Any]) -> Usage:
     return Usage(input_tokens=made.input_tokens, output_tokens=made.output_tokens, usd=round(usd, 6))
 
 
-def _extract(found: SearchResult, embedder: "Embedder") -> Answer:
+def _extract(found: SearchResult, embedder: EmbedderOf) -> Answer:
     config = ExtractionConfig()
     hits = found.hits[: config.max_hits]
     return extract_answer(found.query_redacted, hits, _statement_scores(found, hits, embedder), config)
 
 
-def _statement_scores(found: SearchResult, hits: Sequence[Hit], embedder: "Embedder") -> list[list[float]] | None:
-    """Cosine similarity of the question and every statement of the hits."""
+def _statement_scores(found: SearchResult, hits: Sequence[Hit], embedder: EmbedderOf) -> list[list[float]] | None:
+    """Cosine similarity of the question and every statement of the hits; None where that would cost too much.
+
+    An endpoint would be paid for every statement of every answer: terms alone must do there.
+    """
+    config = embedding_config(found.manifest)
+    if config.provider != "local":
+        return None
     by_hit = [sentences(hit.text) for hit in hits]
     flat = [spoken(statement) for statements in by_hit for statement in statements]
     if not flat or len(flat) > MAX_STATEMENTS:
         return None
-    scores = iter((embedder.embed(flat) @ found.vector).tolist())
+    scores = iter((embedder(config).embed(flat) @ found.vector).tolist())
     return [[next(scores) for _ in statements] for statements in by_hit]
 
 
@@ -153,7 +169,7 @@ def _record(database: Database, tenant: Tenant, result: AskResult, actor: str) -
     """Keep the answer, with the question as it was redacted, and log that it was given."""
     answer, found = result.answer, result.found
     by_chunk = {hit.chunk_id: hit for hit in found.hits}
-    evidence = [
+    cited_as = [
         {"n": cited.n, "chunk_id": cited.chunk_id, "document_id": by_chunk[cited.chunk_id].document_id,
          "version": cited.version}
         for cited in answer.citations
@@ -163,6 +179,6 @@ def _record(database: Database, tenant: Tenant, result: AskResult, actor: str) -
             "search.record_answer", answer_id=result.answer_id, actor=actor, release_id=found.release,
             generation_id=found.generation, question=found.query_redacted, answer=answer.text, refused=answer.refused,
             reason=answer.reason, tier=answer.tier, model=answer.model, usd=answer.usage.usd,
-            timings_ms=Jsonb(result.timings_ms), evidence=Jsonb(evidence),
+            timings_ms=Jsonb(result.timings_ms), evidence=Jsonb(cited_as),
         )  # fmt: skip
         audit.record(tx, actor, "answer.give", result.answer_id, release=found.release, refused=answer.refused)

@@ -9,12 +9,30 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from prodgen_pipeline.core.models import Reader
+from prodgen_pipeline.core.retrieval import SearchFilter
+from prodgen_pipeline.core.search_filter import MAX_VALUES, parse_filter
 from prodgen_pipeline.governance.keys import Actor
 
 #: Beyond any reasonable question; the real limit is a setting, and is checked with its value in the message.
 _MAX_ID_CHARS = 256
 Identifier = Annotated[str, StringConstraints(max_length=_MAX_ID_CHARS)]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+Texts = Annotated[list[str], Field(max_length=MAX_VALUES)]
+
+
+class FilterBody(BaseModel):
+    """What a search is narrowed to: all that is given must hold. It never widens what the key may read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sources: Texts | None = Field(None, description="Names of sources, any of them.")
+    media_types: Texts | None = Field(None, description="Media types, any of them: `application/pdf`.")
+    uri_prefix: str | None = Field(None, description="What the document's address begins with: `policies/`.")
+    since: str | None = Field(None, description="Documents of this time (ISO 8601; UTC without a zone) or later.")
+    until: str | None = Field(None, description="Documents before this time.")
+    metadata: dict[str, str] | None = Field(None, description="Fields that the document must have, with their values.")
 
 
 class _Question(BaseModel):
@@ -24,6 +42,13 @@ class _Question(BaseModel):
     text: str = Field(description="The question, or what to look for.")
     user: str | None = Field(None, description="Narrows: another than the key's user reads as nobody in particular.")
     groups: list[str] | None = Field(None, description="Narrows: only those of the key's groups that stand here.")
+
+    filter: FilterBody | None = Field(None, description="What to narrow the search to.")
+
+    @property
+    def narrowed(self) -> SearchFilter:
+        """The filter, checked; raises UsageError."""
+        return parse_filter(self.filter.model_dump()) if self.filter else SearchFilter()
 
     def reader(self, actor: Actor) -> Reader:
         """On whose behalf to read: never more than the key may."""
@@ -35,6 +60,7 @@ class SearchRequest(_Question):
     """A search."""
 
     k: int = Field(10, ge=1, description="How many hits.")
+    widen: bool = Field(False, description="Give each hit the text that it is part of, as `context`.")
 
 
 class AskRequest(_Question):
@@ -56,6 +82,7 @@ class HitBody(BaseModel):
     title: str | None
     pages: list[int]
     text: str
+    context: str | None = Field(None, description="The text that the hit is part of, where `widen` asked for it.")
 
 
 class SearchResponse(BaseModel):

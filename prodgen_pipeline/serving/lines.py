@@ -46,6 +46,7 @@ def ask_line(result: AskResult, line_id: str | int | None = None) -> dict[str, A
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
+    context = {} if hit.context is None else {"context": hit.context}
     return {
         "rank": hit.rank,
         "score": hit.score,
@@ -57,6 +58,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "title": hit.title,
         "pages": list(hit.pages),
         "text": hit.text,
+        **context,
     }
 
 

@@ -1,8 +1,13 @@
 """What the service counts and times, for Prometheus. No label ever holds a tenant's or a person's name."""
 
+import math
 from collections.abc import Mapping
+from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from prodgen_pipeline.serving.ordering import Reranking
+from prodgen_pipeline.storage.recall import Figures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -29,6 +34,22 @@ class Metrics:
             "prodgen_answers", "Answers by tier; refused and escalated are true or false.",
             ("tier", "refused", "escalated"), registry=self._registry,
         )  # fmt: skip
+        # "exact after approximate": the vector index gave fewer hits than there are, so everything was compared.
+        self._searches = Counter(
+            "prodgen_searches", "Searches by how the vectors were searched.", ("plan",), registry=self._registry
+        )
+        self._reranked = Counter(
+            "prodgen_rerankings", "Searches that a reranker was to order; done or failed.", ("outcome",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._recall = Gauge(
+            "prodgen_recall", "Share of exact hits that searches find, over all tenants; NaN before the first audit.",
+            ("of_tenants",), registry=self._registry,
+        )  # fmt: skip
+        self._recall_age = Gauge(
+            "prodgen_recall_age_seconds", "Time since the last audit of recall; NaN before the first.",
+            registry=self._registry,
+        )  # fmt: skip
 
     def observe_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one response; `route` is the path's template, so that labels stay few."""
@@ -44,6 +65,23 @@ class Metrics:
         """Count one answer."""
         self._answers.labels(tier, str(refused).lower(), str(escalated).lower()).inc()
 
+    def count_search(self, plan: str, reranking: str) -> None:
+        """Count one search by its plan, and what became of reranking unless that is off."""
+        self._searches.labels(plan).inc()
+        if reranking != Reranking.OFF:
+            self._reranked.labels(reranking).inc()
+
+    def set_recall(self, figures: Figures, now: datetime) -> None:
+        """Show what the newest audits found."""
+        self._recall.labels("minimum").set(_or_nan(figures.minimum))
+        self._recall.labels("mean").set(_or_nan(figures.mean))
+        age = None if figures.audited_at is None else (now - figures.audited_at).total_seconds()
+        self._recall_age.set(_or_nan(age))
+
     def exposition(self) -> bytes:
         """Everything in Prometheus's text format."""
         return generate_latest(self._registry)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -5,6 +5,7 @@ Questions run in the thread pool: they wait for the database and the embedder, w
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from prodgen_pipeline.serving.lines import ask_line, search_line
 from prodgen_pipeline.serving.metrics import CONTENT_TYPE, Metrics
 from prodgen_pipeline.serving.problems import MEDIA_TYPE, RETRY_AFTER, problem
 from prodgen_pipeline.serving.readiness import Readiness
+from prodgen_pipeline.serving.sampling import SearchSampler
 from prodgen_pipeline.serving.service import QueryService
 from prodgen_pipeline.serving.streaming import answer_events
 
@@ -30,7 +32,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def query_routes(service: QueryService, metrics: Metrics) -> APIRouter:
+def query_routes(service: QueryService, metrics: Metrics, sampler: SearchSampler) -> APIRouter:
     """`POST /v1/search` and `POST /v1/ask`."""
     router = APIRouter(prefix="/v1", tags=["query"], responses=_PROBLEMS)
     limits = service.settings.serving
@@ -43,9 +45,12 @@ def query_routes(service: QueryService, metrics: Metrics) -> APIRouter:
         _check_text(body.text, limits.max_question_chars)
         if body.k > limits.max_results:
             raise UsageError(f"k is {body.k}, and at most {limits.max_results} hits are given")
-        found = service.search(actor.tenant, body.text, reader=body.reader(actor), k=body.k)
+        reader, narrowed = body.reader(actor), body.narrowed
+        found = service.search(actor.tenant, body.text, reader=reader, k=body.k, narrowed=narrowed, widen=body.widen)
         request.state.release = found.release
         metrics.observe_steps("/v1/search", found.timings_ms)
+        metrics.count_search(found.plan, found.reranking)
+        sampler.offer(actor.tenant, reader, found)
         return JSONResponse(search_line(found, body.id))
 
     @router.post(
@@ -60,9 +65,14 @@ def query_routes(service: QueryService, metrics: Metrics) -> APIRouter:
     ) -> Response:
         """Answer a question with citations, or refuse with a reason."""
         _check_text(body.text, limits.max_question_chars)
-        result = service.ask(actor.tenant, body.text, reader=body.reader(actor), actor=actor.name, session=body.session)
+        reader, narrowed = body.reader(actor), body.narrowed
+        result = service.ask(
+            actor.tenant, body.text, reader=reader, actor=actor.name, session=body.session, narrowed=narrowed
+        )
         request.state.release = result.found.release
         metrics.observe_steps("/v1/ask", result.timings_ms)
+        metrics.count_search(result.found.plan, result.found.reranking)
+        sampler.offer(actor.tenant, reader, result.found)
         metrics.count_answer(result.answer.tier, refused=result.answer.refused, escalated=result.escalated)
         line = ask_line(result, body.id)
         if EVENT_STREAM in request.headers.get("accept", ""):
@@ -95,6 +105,7 @@ def operations_routes(service: QueryService, metrics: Metrics, readiness: Readin
     @router.get("/metrics", response_class=Response, responses={401: _PROBLEMS[401]})
     def exposition(_: Annotated[Actor, Depends(_acting(service, "GET /metrics"))]) -> Response:
         """Counters and latencies for Prometheus, of all tenants together."""
+        metrics.set_recall(service.recall_figures(), datetime.now(UTC))
         return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return router

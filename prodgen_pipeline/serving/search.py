@@ -4,17 +4,27 @@ Belongs here: the order of the steps and their times. Does not: the scores (sql/
 (`core.fusion`), whether the hits are evidence enough (`core.answering`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from prodgen_pipeline.core.configuration import RedactionConfig, RetrievalConfig
-from prodgen_pipeline.core.errors import ConfigurationError
-from prodgen_pipeline.core.fusion import fuse
-from prodgen_pipeline.core.lexical import query_terms
+from prodgen_pipeline.core.configuration import EmbeddingConfig, RedactionConfig, RetrievalConfig
+from prodgen_pipeline.core.errors import DocumentRejected, UsageError
+from prodgen_pipeline.core.fusion import bm25_bound, fuse
 from prodgen_pipeline.core.models import Hit, Reader
+from prodgen_pipeline.core.retrieval import DensePlan, SearchFilter
+from prodgen_pipeline.core.widening import Parent, Part, joined
 from prodgen_pipeline.governance import releases
 from prodgen_pipeline.governance.releases import ServedRelease
+from prodgen_pipeline.serving import candidates
+from prodgen_pipeline.serving.ordering import (
+    Ranked,
+    Reranking,
+    by_proximity,
+    reranked,
+    term_weights,
+    without_repetition,
+)
 from prodgen_pipeline.serving.question import Secret, redact_question
 from prodgen_pipeline.serving.timing import StepTimer
 from prodgen_pipeline.storage.database import Database, Transaction
@@ -25,9 +35,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from prodgen_pipeline.clients.embedding import Embedder
+    from prodgen_pipeline.clients.reranker import Reranker
 
-#: Terms of one question that are looked up; a pasted page would ask for thousands of posting lists.
-MAX_TERMS = 64
+
+#: Fused candidates whose texts are fetched: those that repeat a better one must have somebody to take their place.
+CONSIDERED = 30
+#: The embedder of a release; engines are kept, so it is asked for with every question.
+EmbedderOf = Callable[[EmbeddingConfig], "Embedder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is wanted of a search beside its words."""
+
+    #: Number of hits.
+    k: int
+    narrowed: SearchFilter = SearchFilter()
+    #: Give every hit the text that it is part of.
+    widen: bool = False
+    #: Compare every vector and add up every posting, however long that takes: the yardstick of `recall`.
+    exact: bool = False
+    #: Let the reranker have the last word, where there is one.
+    rerank: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # a vector has no single answer to ==
@@ -35,6 +64,7 @@ class SearchResult:
     """Hits, best first, and what they were found with."""
 
     hits: tuple[Hit, ...]
+    asked: Asked
     #: Id of the release, and the tenant's generation that served it.
     release: str
     generation: int
@@ -46,6 +76,11 @@ class SearchResult:
     manifest: Mapping[str, Any]
     #: (dimensions,) float32, unit length.
     vector: "NDArray[np.float32]"
+    #: How the vectors were searched.
+    plan: DensePlan
+    reranking: Reranking = Reranking.OFF
+    #: What each hit is part of, by its chunk id; empty unless asked for.
+    parents: Mapping[str, Parent] = field(default_factory=dict)
 
 
 def search(
@@ -54,17 +89,20 @@ def search(
     text: str,
     *,
     reader: Reader,
-    k: int,
-    embedder: "Embedder",
+    asked: Asked,
+    embedder: EmbedderOf,
     secret: Secret,
+    reranker: "Reranker | None" = None,
 ) -> SearchResult:
-    """Find the `k` best chunks among those that the reader may see, with the configuration of the served release.
+    """Find the best chunks among those that the reader may see, with the configuration of the served release.
 
     `database` is the serving side; `secret` gives the tenant's secret of a purpose. All reads are one transaction.
 
     Raises:
         NotFound: nothing is served to the tenant yet.
-        ConfigurationError: the release wants another embedding model than the installed one.
+        UsageError: the embedding endpoint refuses the question.
+        ConfigurationError: the release wants an embedding model that is not there.
+        EndpointUnavailable: the endpoint that embeds for the release does not answer.
         DatabaseUnavailable: the database does not answer.
     """
     timer = StepTimer()
@@ -75,16 +113,37 @@ def search(
         with timer.step("embed"):
             vector = _embed(embedder, question.spoken, release)
         with timer.step("retrieve"):
-            hits = _retrieve(tx, release, question.text, vector, k)
+            best = best_candidates(tx, release, question.text, vector, asked)
+        ranked, reranking = best.ranked, Reranking.OFF
+        if reranker is not None and asked.rerank:
+            with timer.step("rerank"):
+                asked_of = ranked[: max(asked.k, reranker.depth)]
+                ranked, reranking = reranked(reranker, question.text, asked_of, best.texts)
+        with timer.step("retrieve"):
+            chosen = without_repetition(ranked, best.rows, best.held, asked.k)[: asked.k]
+            parents = _parents(tx, chosen, best.rows) if asked.widen else {}
+            hits = _hits(chosen, best, parents)
     return SearchResult(
         hits=hits,
+        asked=asked,
         release=release.release_id,
         generation=release.generation_id,
         timings_ms=timer.milliseconds(),
         query_redacted=question.text,
         manifest=release.manifest,
         vector=vector,
+        plan=best.found.plan,
+        reranking=reranking,
+        parents=parents,
     )
+
+
+def _embed(embedder: EmbedderOf, text: str, release: ServedRelease) -> "NDArray[np.float32]":
+    try:
+        vector: NDArray[np.float32] = embedder(embedding_config(release.manifest)).embed([text])[0]
+    except DocumentRejected as error:
+        raise UsageError(f"the embedding endpoint does not take this question: {error}") from error
+    return vector
 
 
 def retrieval_config(manifest: Mapping[str, Any]) -> RetrievalConfig:
@@ -93,70 +152,65 @@ def retrieval_config(manifest: Mapping[str, Any]) -> RetrievalConfig:
     return RetrievalConfig(**{name: value for name, value in manifest["retrieval"].items() if name in known})
 
 
+def embedding_config(manifest: Mapping[str, Any]) -> EmbeddingConfig:
+    """Which model a release's vectors are of: questions are embedded by the same."""
+    known = EmbeddingConfig.__dataclass_fields__.keys()
+    return EmbeddingConfig(**{name: value for name, value in manifest["embedding"].items() if name in known})
+
+
 def _redaction_config(release: ServedRelease) -> RedactionConfig:
     """How the served documents were redacted: questions are redacted the same way."""
     known = RedactionConfig.__dataclass_fields__.keys()
     return RedactionConfig(**{name: value for name, value in release.manifest["redaction"].items() if name in known})
 
 
-def _embed(embedder: "Embedder", text: str, release: ServedRelease) -> "NDArray[np.float32]":
-    wanted = release.manifest["embedding"]
-    if embedder.dimensions != wanted["dimensions"]:
-        raise ConfigurationError(
-            f"release {release.release_id} holds vectors of {wanted['dimensions']} dimensions ({wanted['model']}), "
-            f"the installed model makes {embedder.dimensions}: install the release's model"
-        )
-    vector: NDArray[np.float32] = embedder.embed([text])[0]
-    return vector
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best candidates with their rows; one that was replaced in the meantime is not among them."""
+
+    ranked: Ranked
+    rows: Mapping[int, Mapping[str, Any]]
+    #: What of a candidate is read to judge it: its headings and its text.
+    texts: Mapping[int, str]
+    #: The question's terms that each holds.
+    held: Mapping[int, frozenset[str]]
+    found: candidates.Candidates
 
 
-def _retrieve(
-    tx: Transaction, release: ServedRelease, question: str, vector: "NDArray[np.float32]", k: int
-) -> tuple[Hit, ...]:
+def best_candidates(
+    tx: Transaction, release: ServedRelease, question: str, vector: "NDArray[np.float32]", asked: Asked
+) -> Best:
+    """Find and order the candidates of a question, as redacted, in a release; up to the reranker, which comes after."""
     config = retrieval_config(release.manifest)
-    limit = max(k, config.n_candidates)
-    as_text = vector_text(vector)
-    dense = {
-        row["chunk_id"]: row["similarity"]
-        for row in tx.dicts("search.dense", generation_id=release.generation_id, vector=as_text, limit=limit)
-    }
-    lexical = _lexical(tx, release, config, question, limit)
-    ranked = fuse(dense, {chunk: score for chunk, (score, _) in lexical.items()}, dense_weight=config.dense_weight)[:k]
-    rows = tx.dicts(
-        "search.hits", generation_id=release.generation_id, vector=as_text, chunk_ids=[chunk for chunk, _ in ranked]
-    )
-    coverage = {chunk: share for chunk, (_, share) in lexical.items()}
-    # A list that is not full holds every chunk with any of the terms.
-    if len(lexical) < limit:
-        coverage = {row["chunk_id"]: coverage.get(row["chunk_id"], 0.0) for row in rows}
-    return _hits(ranked, {row["chunk_id"]: row for row in rows}, coverage)
-
-
-def _lexical(
-    tx: Transaction, release: ServedRelease, config: RetrievalConfig, question: str, limit: int
-) -> dict[int, tuple[float, float]]:
-    """Score and share of the question's weight, by chunk."""
-    asked = dict(list(query_terms(question).items())[:MAX_TERMS])
-    if not asked or not release.n_chunks:
-        return {}
-    rows = tx.dicts(
-        "search.lexical", generation_id=release.generation_id, terms=list(asked), weights=list(asked.values()),
-        n_chunks=release.n_chunks, mean_length=max(1.0, release.n_terms / release.n_chunks),
-        k1=config.bm25_k1, b=config.bm25_b, limit=limit,
+    found = candidates.find(
+        tx, release, config, question, vector, narrowed=asked.narrowed, limit=max(asked.k, config.n_candidates),
+        exact=asked.exact,
     )  # fmt: skip
-    return {row["chunk_id"]: (row["score"], row["coverage"]) for row in rows}
+    bound = bm25_bound(term_weights(found), config.bm25_k1)
+    fused = fuse(found.similarity, found.lexical, dense_weight=config.dense_weight, lexical_bound=bound)
+    ids = [chunk for chunk, _ in fused[: max(asked.k, CONSIDERED)]]
+    rows = {row["chunk_id"]: row for row in tx.dicts("search.hits", generation_id=release.generation_id, chunk_ids=ids)}
+    texts = {chunk: " ".join(row["heading_path"]) + "\n" + row["text"] for chunk, row in rows.items()}
+    there = [item for item in fused if item[0] in rows]
+    ranked, held = by_proximity(found, there, texts, weight=config.proximity_weight)
+    return Best(ranked=ranked, rows=rows, texts=texts, held=held, found=found)
 
 
-def vector_text(vector: "NDArray[np.float32]") -> str:
-    """A vector as pgvector reads it; as text, because binary would need the type's id asked on every connection."""
-    return "[" + ",".join(f"{value:.6g}" for value in vector.tolist()) + "]"
+def _parents(tx: Transaction, ranked: Ranked, rows: Mapping[int, Mapping[str, Any]]) -> dict[str, Parent]:
+    """What each of these chunks is part of, its own included, by its id."""
+    parts: dict[int, list[Part]] = {}
+    for row in tx.dicts("search.surroundings", chunk_ids=[chunk for chunk, _ in ranked]):
+        parts.setdefault(row["around"], []).append(
+            Part(
+                ordinal=row["ordinal"], text=row["text"], start=row["start_char"], end=row["end_char"],
+                n_tokens=row["n_tokens"],
+            )
+        )  # fmt: skip
+    return {str(chunk): Parent(ordinal=rows[chunk]["ordinal"], parts=tuple(found)) for chunk, found in parts.items()}
 
 
-def _hits(
-    ranked: Sequence[tuple[int, float]], rows: Mapping[int, Mapping[str, Any]], coverage: Mapping[int, float]
-) -> tuple[Hit, ...]:
-    """Put text and address to the ranking; a chunk that was replaced in the meantime is left out."""
-    found = [(chunk, score, rows[chunk]) for chunk, score in ranked if chunk in rows]
+def _hits(ranked: Ranked, best: Best, parents: Mapping[str, Parent]) -> tuple[Hit, ...]:
+    """Put text and address to the ranking."""
     return tuple(
         Hit(
             rank=rank,
@@ -170,8 +224,10 @@ def _hits(
             pages=tuple(row["pages"]),
             text=row["text"],
             heading_path=tuple(row["heading_path"]),
-            similarity=row["similarity"],
-            term_coverage=coverage.get(chunk),
+            similarity=best.found.similarity[chunk],
+            term_coverage=best.found.coverage[chunk],
+            context=joined(parents[str(chunk)].parts) if str(chunk) in parents else None,
         )
-        for rank, (chunk, score, row) in enumerate(found, start=1)
+        for rank, (chunk, score) in enumerate(ranked, start=1)
+        for row in (best.rows[chunk],)
     )

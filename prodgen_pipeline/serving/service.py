@@ -5,24 +5,29 @@ Belongs here: which embedder, which endpoint, which secrets. Does not: the steps
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from prodgen_pipeline.core.configuration import EmbeddingConfig
 from prodgen_pipeline.core.errors import DatabaseUnavailable
 from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.core.redaction import detect
+from prodgen_pipeline.core.retrieval import SearchFilter
 from prodgen_pipeline.governance.secrets import master_key, tenant_secrets
 from prodgen_pipeline.serving.ask import AskResult, ask
 from prodgen_pipeline.serving.question import Secret
-from prodgen_pipeline.serving.search import SearchResult, search
+from prodgen_pipeline.serving.search import Asked, EmbedderOf, SearchResult, search
 from prodgen_pipeline.settings import Settings
+from prodgen_pipeline.storage import recall
 from prodgen_pipeline.storage.database import Database
+from prodgen_pipeline.storage.recall import Figures
 from prodgen_pipeline.storage.tenants import Tenant
 
 if TYPE_CHECKING:
-    from prodgen_pipeline.clients.embedding import Embedder
+    from prodgen_pipeline.clients.embedding import Embedder, Purpose
     from prodgen_pipeline.clients.generator import Generator
+    from prodgen_pipeline.clients.reranker import HttpReranker, Reranker
 
 
 class QueryService:
@@ -33,8 +38,9 @@ class QueryService:
         settings: Settings,
         database: Database,
         *,
-        embedder: "Callable[[], Embedder]",
+        embedder: EmbedderOf,
         generator: "Generator | None" = None,
+        reranker: "Reranker | None" = None,
     ) -> None:
         """`database` is the serving side; `embedder` is asked for the engine with every question: keep one."""
         self.settings = settings
@@ -42,23 +48,56 @@ class QueryService:
         self._make_embedder = embedder
         self._embedder_lock = threading.Lock()
         self._generator = generator
+        self._reranker = reranker
 
-    def search(self, tenant: Tenant, text: str, *, reader: Reader, k: int = 10) -> SearchResult:
-        """Find the best chunks that the reader may see. Raises as `search.search`."""
+    def search(
+        self,
+        tenant: Tenant,
+        text: str,
+        *,
+        reader: Reader,
+        k: int = 10,
+        narrowed: SearchFilter | None = None,
+        widen: bool = False,
+        exact: bool = False,
+        rerank: bool = True,
+    ) -> SearchResult:
+        """Find the `k` best chunks that the reader may see; see `search.Asked`. Raises as `search.search`."""
+        asked = Asked(k=k, narrowed=narrowed or SearchFilter(), widen=widen, exact=exact, rerank=rerank)
         return search(
-            self.database, tenant, text, reader=reader, k=k, embedder=self._embedder(), secret=self._secret(tenant)
-        )
-
-    def ask(self, tenant: Tenant, text: str, *, reader: Reader, actor: str, session: str | None = None) -> AskResult:
-        """Answer from what the reader may see and record it. Raises as `search.search`."""
-        return ask(
-            self.database, tenant, text, reader=reader, actor=actor, embedder=self._embedder(),
-            secret=self._secret(tenant), generator=self._generator, session=session,
+            self.database, tenant, text, reader=reader, asked=asked, embedder=self._embedder,
+            secret=self._secret(tenant), reranker=self._reranker,
         )  # fmt: skip
 
+    def ask(
+        self,
+        tenant: Tenant,
+        text: str,
+        *,
+        reader: Reader,
+        actor: str,
+        session: str | None = None,
+        narrowed: SearchFilter | None = None,
+    ) -> AskResult:
+        """Answer from what the reader may see and record it. Raises as `search.search`."""
+        return ask(
+            self.database, tenant, text, reader=reader, actor=actor, embedder=self._embedder,
+            secret=self._secret(tenant), generator=self._generator, reranker=self._reranker, session=session,
+            narrowed=narrowed,
+        )  # fmt: skip
+
+    def recall_figures(self) -> Figures:
+        """Recall over all tenants, as the newest audits found it; raises DatabaseUnavailable."""
+        with self.database.transaction() as tx:
+            return recall.figures(tx, at_least=self.settings.retrieval_audit.min_searches)
+
     def load_embedder(self) -> None:
-        """Load the model that the first question would wait for; raises ConfigurationError when it cannot be used."""
-        self._embedder().embed(["warm-up"])
+        """Load the model that the first question would wait for; raises ConfigurationError when it cannot be used.
+
+        An endpoint is not asked: that would cost money whenever a probe looks.
+        """
+        if self.settings.embedding.provider == "local":
+            self._embedder(self.settings.embedding).embed(["warm-up"])
 
     def load_recognizers(self) -> None:
         """Load what the first question with a personal value in it would wait for (seconds)."""
@@ -72,10 +111,10 @@ class QueryService:
         except DatabaseUnavailable:
             return False
 
-    def _embedder(self) -> "Embedder":
+    def _embedder(self, config: EmbeddingConfig) -> "Embedder":
         # The engines are made once per process, but two first questions at a time would both make one.
         with self._embedder_lock:
-            return self._make_embedder()
+            return self._make_embedder(config)
 
     def _secret(self, tenant: Tenant) -> Secret:
         def secret(purpose: str) -> bytes:
@@ -92,14 +131,27 @@ class QueryService:
 @contextmanager
 def open_service(settings: Settings, database: Database, *, many: bool) -> Iterator[QueryService]:
     """Put the query path together; `many` questions get the engine that runs fast, one the engine that starts fast."""
-    from prodgen_pipeline.clients.embedding import local_embedder, query_embedder
+    embedder = embedder_of(settings, purpose="query" if many else "one_question")
+    with ExitStack() as stack:
+        generator, reranker = configured_generator(settings), configured_reranker(settings)
+        for endpoint in (generator, reranker):
+            if endpoint is not None:
+                stack.callback(endpoint.close)
+        yield QueryService(settings, database, embedder=embedder, generator=generator, reranker=reranker)
 
-    generator = configured_generator(settings)
-    try:
-        yield QueryService(settings, database, embedder=local_embedder if many else query_embedder, generator=generator)
-    finally:
-        if generator is not None:
-            generator.close()
+
+def embedder_of(settings: Settings, *, purpose: "Purpose") -> EmbedderOf:
+    """From a release's model to the engine or endpoint that embeds questions for it."""
+    from prodgen_pipeline.clients.embedding import embedder_for
+
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+
+    def embedder(config: EmbeddingConfig) -> "Embedder":
+        return embedder_for(
+            config, settings.embedding_service, purpose=purpose, api_key=key, base_url=settings.openai_base_url
+        )
+
+    return embedder
 
 
 def configured_generator(settings: Settings) -> "Generator | None":
@@ -113,4 +165,19 @@ def configured_generator(settings: Settings) -> "Generator | None":
         api_key=settings.openai_api_key.get_secret_value() if settings.openai_api_key else None,
         model=settings.generation.model,
         timeout_seconds=settings.generation.timeout_seconds,
+    )
+
+
+def configured_reranker(settings: Settings) -> "HttpReranker | None":
+    """The reranker of the settings; None where there is none."""
+    if settings.reranker_url is None:
+        return None
+    from prodgen_pipeline.clients.reranker import HttpReranker
+
+    return HttpReranker(
+        url=settings.reranker_url,
+        model=settings.reranker.model,
+        api_key=settings.reranker_key.get_secret_value() if settings.reranker_key else None,
+        depth=settings.reranker.depth,
+        timeout_seconds=settings.reranker.timeout_seconds,
     )

@@ -1,8 +1,10 @@
 """What must hold in the tables, counted: the statements behind the asset checks and their tables of figures.
 
-Belongs here: counting. Does not: what a count means for a run (defs). No statement returns document text.
+Belongs here: counting. Does not: what a count means for a run (defs). No statement returns document text, but for the
+one by which chunks are compared with the text that they were cut from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +61,50 @@ class IndexMatch:
     n_served: int
     n_served_not_indexed: int
     n_indexed_not_served: int
-    n_terms_without_entries: int
     n_miscounted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFaults:
+    """Entries of a generation, and those among them that are not as they must be; all but the first must be 0."""
+
+    n_entries: int
+    n_without_document: int
+    n_without_chunk: int
+    n_wrong_dimensions: int
+    n_not_unit: int
+    #: Readable by others than its document.
+    n_wrong_rights: int
+    #: Documents with entries of two versions.
+    n_mixed_documents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFaults:
+    """Term lists of a generation that differ from its entries; all must be 0."""
+
+    n_listed_without_entry: int
+    n_entries_not_listed: int
+    n_wrong_lengths: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountFaults:
+    """Counts beside the index that differ from it, in sets of readers and in blocks; all must be 0."""
+
+    n_wrong_sizes: int
+    n_wrong_blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkSpan:
+    """A chunk's text and its place in the redacted document's."""
+
+    document_id: int
+    chunk_id: int
+    text: str
+    start_char: int
+    end_char: int
 
 
 def accounted(tx: Transaction, place: Place, previous: Place | None) -> Accounted:
@@ -115,6 +159,50 @@ def chunks_without_vectors(tx: Transaction, place: Place, chunks_lineage: str, g
             generation_id=generation,
         )
     )  # fmt: skip
+
+
+def entry_faults(
+    tx: Transaction,
+    generation: int,
+    chunks_lineage: str,
+    *,
+    dimensions: int,
+    norm_tolerance: float,
+    document_ids: Sequence[int] | None = None,
+) -> EntryFaults:
+    """Look at the entries of some documents, or at all."""
+    rows = tx.rows(
+        "checks.entry_faults", EntryFaults, generation_id=generation, chunks_lineage=chunks_lineage,
+        dimensions=dimensions, tolerance=norm_tolerance, document_ids=_or_all(document_ids),
+    )  # fmt: skip
+    return rows[0]
+
+
+def list_faults(tx: Transaction, generation: int, *, document_ids: Sequence[int] | None = None) -> ListFaults:
+    """Compare term lists with entries, in the blocks that hold some documents, or in all, which may take seconds."""
+    return tx.rows("checks.list_faults", ListFaults, generation_id=generation, document_ids=_or_all(document_ids))[0]
+
+
+def count_faults(tx: Transaction, generation: int) -> CountFaults:
+    """Compare the counts that searches plan and score by with the index."""
+    return tx.rows("checks.count_faults", CountFaults, generation_id=generation)[0]
+
+
+def _or_all(document_ids: Sequence[int] | None) -> list[int] | None:
+    return None if document_ids is None else list(document_ids)
+
+
+def chunk_spans(tx: Transaction, lineage: str, redacted_lineage: str, document_ids: Sequence[int]) -> list[ChunkSpan]:
+    """Chunks with their places in the redacted text that they were cut from; none where that is gone or newer."""
+    return tx.rows(
+        "checks.chunk_spans", ChunkSpan, lineage=lineage, redacted_lineage=redacted_lineage,
+        document_ids=list(document_ids),
+    )  # fmt: skip
+
+
+def chunked_sample(tx: Transaction, lineage: str, *, limit: int) -> list[int]:
+    """Ids of a spread sample of the documents that have chunks."""
+    return [row["document_id"] for row in tx.dicts("checks.chunked_sample", lineage=lineage, limit=limit)]
 
 
 def cleaning_rules(tx: Transaction, lineage: str, run_id: str) -> dict[str, int]:

@@ -58,7 +58,7 @@ def open_databases(settings: Settings, *, progress: Callable[[str], None] = lamb
             _bring_up_to_date(addresses, progress)
         else:
             _require_current(addresses)
-        pipeline = stack.enter_context(Database(addresses.pipeline, "prodgen_pipeline"))
+        pipeline = stack.enter_context(Database(addresses.pipeline, "prodgen_pipeline", owner=addresses.owner))
         serving = stack.enter_context(Database(addresses.serving, "prodgen_serving"))
         yield Databases(pipeline=pipeline, serving=serving, addresses=addresses)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -24,6 +25,8 @@ Params = Mapping[str, Any]
 
 #: How long a caller waits for a connection, which is also how long a database that is away goes unreported.
 _WAIT_SECONDS: dict[Role, float] = {"prodgen_pipeline": 10.0, "prodgen_serving": 3.0}
+#: A graph index is built in memory or ten times slower.
+_BUILD_OPTIONS = "-c maintenance_work_mem=1GB -c application_name=prodgen_schema"
 _ENTER = (
     "SELECT set_config('role', %s, true), set_config('prodgen.tenant_id', %s, true), "
     "set_config('prodgen.principals', %s::text[]::text, true)"
@@ -88,9 +91,11 @@ class SessionLock:
 class Database:
     """A database under one role. Safe to share between threads; connections are opened when first needed."""
 
-    def __init__(self, conninfo: str, role: Role, *, max_connections: int = 8) -> None:
+    def __init__(self, conninfo: str, role: Role, *, owner: str | None = None, max_connections: int = 8) -> None:
+        """`owner` is the address under which indexes are built; without it `administer` raises ConfigurationError."""
         self.conninfo = conninfo
         self.role: Role = role
+        self._owner = owner
         self._pool = ConnectionPool(
             conninfo,
             min_size=0,
@@ -143,6 +148,30 @@ class Database:
                 f"the database login {login} may not act as {self.role}: GRANT {self.role} TO {login}"
             ) from error
 
+    def administer(self, name: str, /, **parts: str | int) -> None:
+        """Run a statement outside of any transaction as the schema's owner, on a connection of its own.
+
+        For what PostgreSQL does only there, such as building an index beside writers. `parts` stand in the statement
+        as {name}: texts as identifiers, numbers as they are.
+        """
+        if self._owner is None:
+            raise ConfigurationError(
+                f"{name} needs the address of the schema's owner, which this process was not given"
+            )
+        pieces = {
+            key: sql.Identifier(value) if isinstance(value, str) else sql.Literal(value) for key, value in parts.items()
+        }
+        try:
+            with psycopg.connect(self._owner, autocommit=True, options=_BUILD_OPTIONS) as connection:
+                connection.execute(statement("schema.stay_schema_owner"))
+                connection.execute(sql.SQL(statement(name)).format(**pieces))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ConfigurationError(
+                f"the database login may not act as prodgen_schema: {_first_line(error)}"
+            ) from error
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}") from error
+
     @contextmanager
     def session_lock(self, space: int, tenant_id: int, *, wait_seconds: float) -> Iterator["SessionLock"]:
         """Hold a tenant's advisory lock for as long as the block lasts, if it becomes free in time."""
@@ -174,7 +203,12 @@ class Database:
 
 
 def _one_snapshot(connection: psycopg.Connection[Any]) -> None:
-    """Let all reads of an answer see one state: a document that is switched meanwhile is found whole, old or new."""
+    """Let all reads of an answer see one state: a document that is switched meanwhile is found whole, old or new.
+
+    Plans are made for the values asked with: one for any values cannot know how much a reader may see.
+    """
+    connection.execute(statement("serving.plan_for_values"))
+    connection.commit()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
 
 

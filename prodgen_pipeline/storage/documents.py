@@ -48,15 +48,19 @@ def known(database: Database, tenant_id: int, source_id: int, *, after: str = ""
         after = rows[-1].uri
 
 
-def add(tx: Transaction, source_id: int, listed: ListedObject, raw: RawVersion, principals: Sequence[str]) -> int:
+def access_set(tx: Transaction, principals: Sequence[str]) -> int:
+    """The id of the set of exactly these readers."""
+    return int(tx.value("documents.access_set", principals=sorted(set(principals))))
+
+
+def add(tx: Transaction, source_id: int, listed: ListedObject, raw: RawVersion, access_id: int) -> int:
     """Record a document that was never seen, with its first version; returns its id."""
     document_id = int(
         tx.value(
             "documents.add", source_id=source_id, uri=listed.uri, sign=listed.sign, size=raw.size,
-            content_hash=raw.content_hash,
+            content_hash=raw.content_hash, access_id=access_id,
         )
     )  # fmt: skip
-    tx.run("documents.set_readers", document_id=document_id, principals=list(principals))
     _add_raw(tx, document_id, 1, listed, raw)
     return document_id
 
@@ -90,7 +94,7 @@ def deletable(tx: Transaction, document_ids: Sequence[int], cause: str) -> list[
 
 def remove(tx: Transaction, document_ids: Sequence[int]) -> None:
     """Take documents out of every stage; their raw versions stay. Their index entries must be gone already."""
-    for family in ("readers", "parsed", "cleaned", "deduped", "redacted", "chunks", "ledger"):
+    for family in ("parsed", "cleaned", "deduped", "redacted", "chunks", "ledger"):
         tx.run(f"documents.delete_{family}", document_ids=list(document_ids))
     tx.run("documents.delete", document_ids=list(document_ids))
 

@@ -36,22 +36,28 @@ def copies(tx: Transaction, lineage: str, document_ids: Sequence[int]) -> list[F
     return tx.rows("duplicates.copies", Family, lineage=lineage, document_ids=list(document_ids))
 
 
-def promote(tx: Transaction, family: Family, *, later_lineages: Sequence[str], generations: Sequence[int]) -> None:
-    """Make the first copy canonical: it inherits all that was made of the shared text."""
+def promote(
+    tx: Transaction, family: Family, *, later_lineages: Sequence[str], generations: Sequence[int], serving: bool
+) -> None:
+    """Make the first copy canonical: it inherits all that was made of the shared text.
+
+    Who is whose copy in a generation that does not serve is said of the documents when it does (`generations.switch`).
+    """
     heir = family.copies[0]
     names = {"heir": heir, "canonical_id": family.canonical_id, "lineage": family.lineage}
     tx.run("duplicates.promote", copies=family.copies, **names)
     for part in ("redacted", "chunks", "ledger"):
         tx.run(f"duplicates.inherit_{part}", lineages=list(later_lineages), **names)
-    for part in ("entries", "terms"):
-        tx.run(f"duplicates.inherit_{part}", generations=list(generations), **names)
-    tx.run("duplicates.serve_copies", copies=family.copies, **names)
+    tx.run("duplicates.inherit_entries", generations=list(generations), **names)
+    if serving:
+        tx.run("duplicates.serve_copies", copies=family.copies, **names)
 
 
 def become_copy(
-    tx: Transaction, document_id: int, version: int, canonical_id: int, later_lineages: Sequence[str]
+    tx: Transaction, document_id: int, version: int, canonical_id: int, *, later_lineages: Sequence[str], serving: bool
 ) -> None:
     """Let a document be found through its canonical one; its own rows in later stages go."""
-    tx.run("duplicates.become_copy", document_id=document_id, version=version, canonical_id=canonical_id)
+    if serving:
+        tx.run("duplicates.become_copy", document_id=document_id, version=version, canonical_id=canonical_id)
     for part in ("later", "redacted"):
         tx.run(f"duplicates.forget_{part}", document_ids=[document_id], lineages=list(later_lineages))

@@ -1,9 +1,10 @@
 """The index: vectors kept by text, entries and term lists of each generation, and the switch between versions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prodgen_pipeline.core.postings import MAX_COUNT, pack, without
 from prodgen_pipeline.storage.database import Transaction
 
 if TYPE_CHECKING:
@@ -11,15 +12,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Postings:
-    """Terms of chunks, one entry a (term, chunk) pair in each list; `lengths` holds the chunk's number of terms."""
+#: Chunks from which on a block of term lists takes no more. A batch goes into one block as a whole, so one may end up
+#: with several times as many. Small blocks make a frequent term many rows, in large ones an edit rewrites long lists.
+BLOCK_CHUNKS = 512
 
-    terms: list[str]
-    document_ids: list[int]
-    chunk_ids: list[int]
-    frequencies: list[int]
-    lengths: list[int]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A chunk that enters the index."""
+
+    chunk_id: int
+    #: Who may read it, as the id of a set.
+    access_id: int
+    #: How often each term is in it.
+    terms: Mapping[str, int]
+
+    @property
+    def n_terms(self) -> int:
+        """Its length in terms, as far as it is counted."""
+        return min(sum(self.terms.values()), MAX_COUNT)
 
 
 def missing_vectors(tx: Transaction, model: str, text_hashes: Iterable[bytes]) -> set[bytes]:
@@ -41,29 +52,69 @@ def write_vectors(
         "index.write_vector",
         [
             {"model": model, "precision": precision, "text_hash": text_hash, "embedding": HalfVector(vector)}
-            for text_hash, vector in zip(text_hashes, vectors, strict=True)
+            # In one order everywhere: two runs that write the same texts must not wait for each other.
+            for text_hash, vector in sorted(zip(text_hashes, vectors, strict=True), key=lambda pair: pair[0])
         ],
     )
 
 
+def lock(tx: Transaction, generations: Sequence[int]) -> None:
+    """Be the only writer of these generations' indexes until the transaction ends."""
+    tx.dicts("index.lock_generations", generations=list(generations))
+
+
 def remove_documents(tx: Transaction, generations: Sequence[int], document_ids: Sequence[int]) -> None:
     """Take documents out of generations: searches do not find them after the commit."""
-    tx.run("index.remove_entries", generations=list(generations), document_ids=list(document_ids))
-    tx.run("index.remove_terms", generations=list(generations), document_ids=list(document_ids))
+    lock(tx, generations)
+    for left in tx.dicts("index.remove_entries", generations=list(generations), document_ids=list(document_ids)):
+        _forget_postings(tx, left["generation_id"], left["block"], set(left["chunk_ids"]))
 
 
-def add_documents(
-    tx: Transaction, generation: int, model: str, *, chunk_ids: list[int], n_terms: list[int], postings: Postings
-) -> int:
+def _forget_postings(tx: Transaction, generation: int, block: int, chunk_ids: set[int]) -> None:
+    """Rewrite the lists of a block that hold any of these chunks."""
+    place = {"generation_id": generation, "block": block}
+    empty: list[tuple[str, int]] = []
+    shorter: list[tuple[str, int, bytes]] = []
+    for row in tx.dicts("index.lists", **place):
+        kept = without(row["postings"], chunk_ids)
+        if not kept:
+            empty.append((row["term"], row["access_id"]))
+        elif len(kept) < len(row["postings"]):
+            shorter.append((row["term"], row["access_id"], kept))
+    if empty:
+        tx.run("index.remove_lists", **place, terms=[each[0] for each in empty], access_ids=[each[1] for each in empty])
+    if shorter:
+        tx.run(
+            "index.replace_lists", **place, terms=[each[0] for each in shorter],
+            access_ids=[each[1] for each in shorter], postings=[each[2] for each in shorter],
+        )  # fmt: skip
+
+
+def add_documents(tx: Transaction, generation: int, model: str, entries: Sequence[Entry]) -> int:
     """Put chunks into a generation; returns how many entries were made, which is less where a vector is missing."""
-    added = tx.value("index.add_entries", generation_id=generation, model=model, chunk_ids=chunk_ids, n_terms=n_terms)
+    lock(tx, [generation])
+    block = tx.value("index.open_block", generation_id=generation, full=BLOCK_CHUNKS)
+    added = tx.value(
+        "index.add_entries", generation_id=generation, model=model, block=block,
+        chunk_ids=[entry.chunk_id for entry in entries], n_terms=[entry.n_terms for entry in entries],
+    )  # fmt: skip
+    lists: dict[tuple[str, int], list[bytes]] = {}
+    for entry in entries:
+        length = entry.n_terms
+        for term, frequency in entry.terms.items():
+            lists.setdefault((term, entry.access_id), []).append(pack(entry.chunk_id, frequency, length))
     tx.run(
-        "index.add_terms", generation_id=generation, terms=postings.terms, document_ids=postings.document_ids,
-        chunk_ids=postings.chunk_ids, frequencies=postings.frequencies, lengths=postings.lengths,
+        "index.add_lists", generation_id=generation, block=block, terms=[term for term, _ in lists],
+        access_ids=[access_id for _, access_id in lists], postings=[b"".join(each) for each in lists.values()],
     )  # fmt: skip
     return int(added)
 
 
-def serve(tx: Transaction, document_ids: list[int], versions: list[int], redacted_lineage: str) -> None:
+def serve(
+    tx: Transaction, document_ids: list[int], versions: list[int], *, parsed_lineage: str, redacted_lineage: str
+) -> None:
     """Say which versions the index now holds."""
-    tx.run("index.serve", document_ids=document_ids, versions=versions, redacted_lineage=redacted_lineage)
+    tx.run(
+        "index.serve", document_ids=document_ids, versions=versions, parsed_lineage=parsed_lineage,
+        redacted_lineage=redacted_lineage,
+    )  # fmt: skip

@@ -51,8 +51,18 @@ def count_due(tx: Transaction, place: Place) -> int:
     return int(tx.value("ledger.count_due", stage=place.stage, lineage=place.lineage))
 
 
+def still_due(tx: Transaction, place: Place, batch: Sequence[Due]) -> set[int]:
+    """Documents of the batch that wait as they did when it was taken; their rows stay locked until the commit."""
+    rows = tx.dicts(
+        "ledger.still_due", stage=place.stage, lineage=place.lineage,
+        document_ids=[each.document_id for each in batch], versions=[each.version for each in batch],
+        hashes=[each.input_hash for each in batch],
+    )  # fmt: skip
+    return {row["document_id"] for row in rows}
+
+
 def n_pending(tx: Transaction) -> int:
-    """How many rows wait anywhere in the tenant."""
+    """How many rows wait for a live run; what waits for a backfill does not count."""
     return int(tx.value("ledger.pending"))
 
 

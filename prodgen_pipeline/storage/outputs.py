@@ -39,6 +39,7 @@ class StoredChunk:
     text: str
     heading_path: list[str]
     n_tokens: int
+    access_id: int
     embedding_text: str
     text_hash: bytes
 
@@ -55,6 +56,8 @@ class ChunkRow(TypedDict):
     n_tokens: int
     pages: list[int]
     heading_path: list[str]
+    parent_first: int
+    parent_last: int
     text: str
     embedding_text: str
     text_hash: bytes
@@ -100,6 +103,12 @@ def readers(tx: Transaction, document_ids: list[int]) -> dict[int, list[str]]:
     """Who may read each document, sorted."""
     rows = tx.dicts("stages.readers", document_ids=document_ids)
     return {row["document_id"]: row["principals"] for row in rows}
+
+
+def source_names(tx: Transaction, document_ids: list[int]) -> dict[int, str]:
+    """Name of the source that each document comes from."""
+    rows = tx.dicts("stages.source_names", document_ids=document_ids)
+    return {row["document_id"]: row["name"] for row in rows}
 
 
 def drop_superseded(tx: Transaction, stage: ElementStage, lineage: str, document_ids: list[int]) -> None:

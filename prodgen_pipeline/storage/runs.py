@@ -6,13 +6,16 @@ from psycopg.types.json import Jsonb
 
 from prodgen_pipeline.storage.database import Transaction
 
+#: "sync" and "dagster" are live runs.
+Kind = Literal["sync", "dagster", "backfill"]
 
-def start(tx: Transaction, run_id: str, kind: Literal["sync", "dagster"], actor: str) -> bool:
-    """Record that a run began, and that others of the tenant which still say they run are dead. Needs the run lock.
+
+def start(tx: Transaction, run_id: str, kind: Kind, actor: str) -> bool:
+    """Record that a run began, and that others which still say they run are dead. Needs the lock of its kind.
 
     Returns whether it is new: Dagster's assets take up one run again and again.
     """
-    tx.run("runs.end_dead", run_id=run_id)
+    tx.run("runs.end_dead", run_id=run_id, kind=kind)
     return bool(tx.value("runs.start", run_id=run_id, kind=kind, actor=actor))
 
 

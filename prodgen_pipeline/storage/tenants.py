@@ -9,8 +9,9 @@ from typing import Literal
 from prodgen_pipeline.core.errors import Busy, NotFound, UsageError
 from prodgen_pipeline.storage.database import Database, SessionLock, Transaction
 
-#: Lock space of runs; the other half of the key is the tenant.
+#: Lock spaces of live runs and of backfills; the other half of the key is the tenant.
 RUN_LOCK = 7130002
+BACKFILL_LOCK = 7130003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,18 @@ def run_lock(database: Database, tenant: Tenant, *, wait_seconds: float = 5.0) -
     with database.session_lock(RUN_LOCK, tenant.tenant_id, wait_seconds=wait_seconds) as lock:
         if not lock.locked:
             raise Busy(f"another run is working on tenant {tenant.name}: wait for it, or see `prodgen status`")
+        yield lock
+
+
+@contextmanager
+def backfill_lock(database: Database, tenant: Tenant, *, wait_seconds: float = 5.0) -> Iterator[SessionLock]:
+    """Be the only backfill, cut-over or reclaim of the tenant; raises Busy when there is another."""
+    with database.session_lock(BACKFILL_LOCK, tenant.tenant_id, wait_seconds=wait_seconds) as lock:
+        if not lock.locked:
+            raise Busy(
+                f"another backfill, cut-over or reclaim is working on tenant {tenant.name}: wait for it, or see "
+                f"`prodgen generation list {tenant.name}`"
+            )
         yield lock
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ TEXTS: list[str] = json.loads((DATA / "reference_texts.json").read_text("utf-8")
 FEW = [*TEXTS[15:36:3], "word " * 60]
 #: Lowest cosine that an engine may have with the reference.
 FLOORS = {"numpy f32": 0.9999, "openvino f32": 0.9999, "openvino bf16": 0.9995}
+if find_spec("onnxruntime") and find_spec("onnx"):
+    # The extra `gpu`, which is not locked; the engine's arithmetic can be tested without a GPU.
+    FLOORS |= {"onnxruntime f32": 0.9999, "onnxruntime f16": 0.9995}
 
 
 @pytest.fixture(scope="module", params=FLOORS)
@@ -28,6 +32,11 @@ def engine(request: pytest.FixtureRequest) -> tuple[str, Embedder]:
     library, precision = request.param.split()
     if library == "numpy":
         return request.param, query_embedder()
+    if library == "onnxruntime":
+        from prodgen_pipeline.clients.embedding.onnxruntime_engine import CPU, OnnxRuntimeEmbedder
+
+        made = OnnxRuntimeEmbedder(tensors(), WordPieceTokenizer.load(), provider=CPU, precision=precision, threads=2)
+        return request.param, made
     return request.param, OpenVinoEmbedder(tensors(), WordPieceTokenizer.load(), threads=2, precision=precision)
 
 

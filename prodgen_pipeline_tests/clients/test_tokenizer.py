@@ -76,7 +76,12 @@ def test_each_span_holds_its_piece(text):
 
 
 @settings(deadline=None, max_examples=100)
-@given(ANY_TEXT | LATIN_TEXT | st.text(alphabet="a한é\u0301\u200b\x1c ,;、。\n", max_size=100))
+@given(
+    ANY_TEXT
+    | LATIN_TEXT
+    | st.text(alphabet="a한é\u0301\u200b\x1c ,;、。\n漢字、！\u3000\xa0।؟'#@/~", max_size=100)
+    | st.lists(st.sampled_from(["[SEP]", "[UNK]", "[", "]", "a", "漢", "-", "\u0301"]), max_size=30).map("".join)
+)
 def test_cutting_a_text_into_blocks_changes_no_piece(text):
     assert IN_BLOCKS.ids(text) == TOKENIZER.ids(text)
     assert np.array_equal(IN_BLOCKS.offsets(text), TOKENIZER.offsets(text))
@@ -85,6 +90,11 @@ def test_cutting_a_text_into_blocks_changes_no_piece(text):
 def test_a_text_beyond_one_block_keeps_its_offsets():
     text = "alpha beta\n" * 10_000
     assert {text[start:end] for start, end in TOKENIZER.offsets(text)} == {"alpha", "beta"}
+
+
+@pytest.mark.parametrize("word", ["x", "ひ", "👩", "é"])
+def test_a_word_of_any_length_is_a_few_unknown_pieces(word: str):
+    assert 1 <= TOKENIZER.count(word * 200_000) <= 4
 
 
 def test_a_lone_surrogate_does_not_shift_what_follows():

@@ -1,17 +1,21 @@
 """Chunks: structure, sizes and coverage, with the embedding model's own tokenizer."""
 
+import tracemalloc
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from prodgen_pipeline.clients.tokenizer import WordPieceTokenizer
 from prodgen_pipeline.core.chunking import chunk, document_text
 from prodgen_pipeline.core.configuration import ChunkingConfig
 from prodgen_pipeline.core.errors import ConfigurationError
 from prodgen_pipeline.core.models import Chunk, Element, ElementType
+from prodgen_pipeline.core.redaction import PSEUDONYM
 from prodgen_pipeline.core.sentences import sentence_spans
 from prodgen_pipeline.core.word_pieces import PieceMap, spoken
 
@@ -117,6 +121,51 @@ def test_a_word_that_is_one_piece_to_the_model_still_does_not_make_a_huge_chunk(
     assert max(len(piece.text) for piece in found) <= SMALL.max_tokens * 24
 
 
+@pytest.mark.parametrize("character", ["👩\u200d🚀", "👍🏽", "ก็่", "e\u0301\u0323"])
+def test_what_a_reader_sees_as_one_character_is_not_parted(character: str):
+    found = cut([paragraph(character * 2_000)])
+    assert len(found) > 1
+    assert "".join(piece.text for piece in found) == character * 2_000
+    assert all(len(piece.text) % len(character) == 0 for piece in found)
+
+
+class Counting:
+    """Counts what is tokenised."""
+
+    n_calls = 0
+    n_chars = 0
+
+    def offsets(self, text: str) -> NDArray[np.int32]:
+        self.n_calls += 1
+        self.n_chars += len(text)
+        return TOKENIZER.offsets(text)
+
+
+@pytest.mark.parametrize("text", [prose(2_000), "漢字" * 20_000, "word " * 20_000, "a.b,c;" * 10_000])
+def test_a_document_is_tokenised_once(text: str):
+    counting = Counting()
+    table = Element(type=ElementType.TABLE, text="\n".join(f"row {n}\tcell" for n in range(2_000)), has_header=True)
+    chunk([title("A", 1), paragraph(text), table], ChunkingConfig(), counting)
+    assert counting.n_calls == 1
+
+
+def test_what_no_tokenizer_can_tell_apart_is_counted_again_once():
+    counting = Counting()
+    chunk([paragraph("x" * 200_000)], ChunkingConfig(), counting)
+    assert counting.n_chars < 2.1 * 200_000
+
+
+@pytest.mark.parametrize("text", [prose(6_000), "漢字" * 50_000, "x" * 200_000, "👩\u200d🚀" * 60_000])
+def test_memory_stays_within_twenty_times_the_text(text: str):
+    tracemalloc.start()
+    try:
+        chunk([title("A", 1), paragraph(text)], ChunkingConfig(), TOKENIZER)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * len(text.encode())
+
+
 def test_a_section_does_not_end_in_a_crumb():
     sizes = [piece.n_tokens for piece in cut([paragraph(prose(10))])]
     assert min(sizes) >= SMALL.min_tokens
@@ -154,6 +203,58 @@ def test_a_large_table_is_cut_between_rows_and_repeats_its_header():
         assert header == "name\tsize\tmaterial"
         assert "\n".join(body) == text[piece.start : piece.end]
     assert [row for piece in found for row in piece.text.split("\n") if row.startswith("part")] == rows
+
+
+def test_a_table_that_fits_into_a_chunk_is_not_cut():
+    table = Element(type=ElementType.TABLE, text="\n".join(["name\tsize", *(f"part {n}\t{n}" for n in range(9))]))
+    found = cut([paragraph(prose(2)), table, paragraph(prose(2))])
+    assert table.text in [piece.text for piece in found]
+
+
+def test_a_table_wider_than_a_chunk_is_cut_between_cells():
+    row = "\t".join(f"c{n}" for n in range(400))
+    found = cut([Element(type=ElementType.TABLE, text=f"{row}\n{row}", has_header=True)])
+    assert [cell for piece in found for cell in piece.text.split()] == (row.split("\t") * 2)
+
+
+def test_a_list_item_is_not_cut_where_it_fits_and_stays_with_the_line_that_announces_it():
+    found = cut([paragraph(prose(2)), item(prose(4)), item(prose(3)), item("It needs:"), item(prose(2))])
+    assert [piece.text for piece in found] == [prose(2), prose(4), prose(3), f"It needs:\n\n{prose(2)}"]
+
+
+def test_what_fits_alone_is_not_cut_because_its_introduction_does_not_fit_beside_it():
+    code = Element(type=ElementType.CODE, text="\n".join(f"call {n}" for n in range(16)), language="python")
+    found = cut([title("Example", 1), paragraph(f"{prose(1)} See what follows here:"), code])
+    assert code.text in [piece.text for piece in found]
+    # Its heading is in the path already and counts once.
+    alone = cut([title("An example of a call", 1), code])
+    assert [piece.text for piece in alone] == [f"An example of a call\n\n{code.text}"]
+
+
+def test_the_documents_own_title_leads_the_path_where_no_heading_says_it():
+    rows = [paragraph(prose(3)), paragraph(prose(3, "motor"))]
+    found = chunk(rows, SMALL, TOKENIZER, title="Pump   <PERSON_7f3a>")
+    assert [piece.heading_path for piece in found] == [("Pump <PERSON_7f3a>",)] * 2
+    assert found[0].embedding_text == f"Pump person\n{prose(3)}"
+    assert found[0].text == prose(3)
+    parts = [title("A", 1), paragraph(prose(2)), title("B", 1), paragraph(prose(2))]
+    assert [each.heading_path for each in chunk(parts, SMALL, TOKENIZER, title="Doc")] == [("Doc", "A"), ("Doc", "B")]
+
+
+@pytest.mark.parametrize(
+    ("own", "headings"), [("the PUMP", ["The pump", "Care"]), ("Untitled.docx", ["The pump"]), (" ", []), (None, [])]
+)
+def test_the_documents_title_is_left_out_where_a_heading_names_the_document(own: str | None, headings: list[str]):
+    elements = [element for text in headings for element in (title(text, 1), paragraph(prose(2)))]
+    found = chunk([*elements, paragraph(prose(2))], SMALL, TOKENIZER, title=own)
+    assert {path for piece in found for path in piece.heading_path} == set(headings)
+
+
+def test_the_line_that_announces_a_large_table_stays_with_its_first_rows():
+    table = Element(type=ElementType.TABLE, text="\n".join(f"part {n}\t{n * 10} mm\tsteel" for n in range(30)))
+    found = cut([paragraph(prose(4)), paragraph("The parts are:"), table])
+    assert found[0].text == prose(4)
+    assert found[1].text.startswith("The parts are:\n\npart 0")
 
 
 def test_a_small_table_stays_with_its_paragraph():
@@ -227,6 +328,7 @@ WORDS = st.sampled_from(
         "\u200b",
         "👩",
     ]
+    + ["\n> quoted", "From: a", "def f():\n", "\n    ", "{", "}", '"', "#", "'"]
 )
 TEXTS = st.lists(WORDS, max_size=60).map(" ".join) | st.lists(WORDS, max_size=30).map("".join)
 ELEMENTS = st.lists(
@@ -237,31 +339,85 @@ ELEMENTS = st.lists(
         level=st.none() | st.integers(1, 4),
         page=st.none() | st.integers(1, 3),
         has_header=st.booleans(),
+        language=st.sampled_from([None, "python", "java", "js"]),
     ),
     max_size=8,
 )
 CONFIGS = st.sampled_from(
-    [SMALL, replace(SMALL, overlap_tokens=10), ChunkingConfig(max_tokens=16, min_tokens=0, heading_tokens=4)]
+    [
+        SMALL,
+        replace(SMALL, overlap_tokens=10, parent_tokens=90),
+        ChunkingConfig(max_tokens=16, min_tokens=0, heading_tokens=4, overlap_tokens=4, parent_tokens=40),
+    ]
 )
 
 
 @settings(deadline=None, max_examples=150)
-@given(ELEMENTS, CONFIGS)
+@given(ELEMENTS, CONFIGS, st.none() | TEXTS)
 def test_every_visible_character_is_in_a_chunk_and_no_chunk_is_too_large(
-    elements: list[Element], config: ChunkingConfig
+    elements: list[Element], config: ChunkingConfig, name: str | None
 ):
     text, _ = document_text(elements)
-    found = chunk(elements, config, TOKENIZER)
+    found = chunk(elements, config, TOKENIZER, title=name)
     covered = np.zeros(len(text) + 1, bool)
     for ordinal, piece in enumerate(found):
         covered[piece.start : piece.end] = True
         assert piece.ordinal == ordinal
         assert piece.text.strip()
-        assert piece.text.endswith(text[piece.start : piece.end])
         assert piece.n_tokens == len(TOKENIZER.offsets(piece.embedding_text))
         assert piece.n_tokens <= config.max_tokens
     assert all(covered[place] for place, character in enumerate(text) if not character.isspace())
     assert [piece.start for piece in found] == sorted(piece.start for piece in found)
+
+
+@settings(deadline=None, max_examples=100)
+@given(ELEMENTS, CONFIGS)
+def test_a_chunk_is_its_span_below_lines_repeated_from_the_same_element(
+    elements: list[Element], config: ChunkingConfig
+):
+    text, spans = document_text(elements)
+    for piece in chunk(elements, config, TOKENIZER):
+        repeated = piece.text.removesuffix(text[piece.start : piece.end])
+        assert repeated + text[piece.start : piece.end] == piece.text
+        if repeated:
+            index = next(at for at, (begin, end) in enumerate(spans) if begin <= piece.start < end)
+            assert elements[index].type in (ElementType.TABLE, ElementType.CODE)
+            before = text[spans[index][0] : piece.start].split("\n")
+            assert repeated.endswith("\n")
+            assert set(repeated.removesuffix("\n").split("\n")) <= {*before, ""}
+
+
+@settings(deadline=None, max_examples=100)
+@given(ELEMENTS, CONFIGS)
+def test_chunks_overlap_only_inside_one_paragraph_and_never_part_a_pseudonym(
+    elements: list[Element], config: ChunkingConfig
+):
+    text, spans = document_text(elements)
+    found = chunk(elements, config, TOKENIZER)
+    for before, after in pairwise(found):
+        if after.start < before.end:
+            assert config.overlap_tokens
+            assert any(
+                begin <= after.start and before.end <= end and element.type is ElementType.PARAGRAPH
+                for element, (begin, end) in zip(elements, spans, strict=True)
+            )
+    for match in PSEUDONYM.finditer(text):
+        for piece in found:
+            assert not match.start() < piece.start < match.end()
+            assert not match.start() < piece.end < match.end()
+
+
+@settings(deadline=None, max_examples=100)
+@given(ELEMENTS, CONFIGS)
+def test_a_parent_holds_its_chunk_within_one_section_and_its_size(elements: list[Element], config: ChunkingConfig):
+    text, _ = document_text(elements)
+    found = chunk(elements, config, TOKENIZER)
+    pieces = PieceMap(text, TOKENIZER)
+    for piece in found:
+        assert 0 <= piece.parent_first <= piece.ordinal <= piece.parent_last < len(found)
+        if piece.parent_first < piece.parent_last:
+            first, last = found[piece.parent_first], found[piece.parent_last]
+            assert pieces.cost(first.start, last.end) <= config.parent_tokens
 
 
 @pytest.mark.parametrize(

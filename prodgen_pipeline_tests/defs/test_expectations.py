@@ -22,12 +22,13 @@ def test_the_job_meets_its_expectations_of_a_synced_corpus_and_shows_no_value(
     job = catalogue.definitions().resolve_job_def("expectations_job")
     result = job.execute_in_process(instance=instance)
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
-    assert set(checks) == {"chunks_meet_expectations", "vectors_meet_expectations"}
+    assert set(checks) == {"chunks_meet_expectations", "vectors_meet_expectations", "whole_indexes_are_right"}
+    assert checks.pop("whole_indexes_are_right").passed
     for check in checks.values():
         assert check.passed, check.description
         table = check.metadata["results"]
         assert isinstance(table, dg.TableMetadataValue)
-        assert {row.data["tenant"] for row in table.records} == {"acme"}
+        assert {(row.data["tenant"], row.data["generation"]) for row in table.records} == {("acme", 1)}
         assert {row.data["unexpected"] for row in table.records} == {0}
 
 

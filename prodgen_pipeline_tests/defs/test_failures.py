@@ -1,6 +1,5 @@
 """What an asset that fails leaves in Dagster, and what it does not."""
 
-import inspect
 from pathlib import Path
 
 import dagster as dg
@@ -83,7 +82,7 @@ def test_a_leak_stops_the_line_and_what_was_served_stays_served(
 def test_a_tenant_that_is_held_by_another_run_is_tried_again(
     instance: dg.DagsterInstance, databases: Databases, tenant: Tenant, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(inspect.unwrap(tenants.run_lock).__kwdefaults__, "wait_seconds", 0.1)
+    monkeypatch.setattr(resources, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(resources, "RETRY_SECONDS", 0)
     monkeypatch.setattr(resources, "MAX_RETRIES", 1)
     with tenants.run_lock(databases.pipeline, tenant):

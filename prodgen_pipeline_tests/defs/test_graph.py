@@ -27,14 +27,20 @@ GRAPH = {
     ),
     "document_chunks": (
         ["redacted_documents"], "corpus", {"python", "postgres"},
-        ["*every_document_is_accounted_for", "*no_chunk_is_longer_than_the_limit", "chunks_meet_expectations"],
+        [
+            "*chunk_texts_stand_in_the_redacted_documents", "*every_document_is_accounted_for",
+            "*no_chunk_is_longer_than_the_limit", "chunks_meet_expectations",
+        ],
     ),
     "chunk_embeddings": (
         ["document_chunks"], "corpus", {"openvino", "postgres"},
         [
             "*document_chunks_have_vectors", "*every_document_is_accounted_for",
-            "*the_index_holds_what_is_served_and_nothing_else", "the_index_was_made_from_the_working_configuration",
-            "vectors_meet_expectations",
+            "*index_entries_have_their_documents_chunks_and_rights", "*term_lists_and_counts_match_the_index_entries",
+            "*the_index_holds_what_is_served_and_nothing_else",
+            "*vectors_have_unit_length_and_the_generations_dimensions",
+            "searches_find_what_comparing_everything_finds", "the_index_was_made_from_the_working_configuration",
+            "vectors_meet_expectations", "whole_indexes_are_right",
         ],
     ),
     "evaluation_report": (["chunk_embeddings"], "release", {"python", "postgres"}, []),
@@ -76,7 +82,10 @@ def test_the_job_of_the_sensor_runs_every_asset_and_no_slow_check(repository: dg
     selected = repository.get_job("sync_job").asset_layer
     assert {key.to_user_string() for key in selected.executable_asset_keys} == set(GRAPH)
     checks = {key.name for key in selected.asset_graph.asset_check_keys}
-    assert not checks & {"chunks_meet_expectations", "vectors_meet_expectations"}
+    assert not checks & {
+        "chunks_meet_expectations", "vectors_meet_expectations", "whole_indexes_are_right",
+        "searches_find_what_comparing_everything_finds",
+    }  # fmt: skip
     assert repository.get_job("sync_job").executor_def is dg.in_process_executor
 
 
@@ -85,7 +94,9 @@ def test_sensors_and_the_schedule_run_from_the_start(repository: dg.RepositoryDe
         "document_store_sensor": dg.DefaultSensorStatus.RUNNING,
         "failed_run_sensor": dg.DefaultSensorStatus.RUNNING,
     }
-    assert [schedule.name for schedule in repository.schedule_defs] == ["nightly_expectations"]
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "nightly_expectations", "recall_audits", "daily_reclaim",
+    }  # fmt: skip
 
 
 def test_loading_the_definitions_loads_no_heavy_library() -> None:

@@ -16,7 +16,8 @@ from prodgen_pipeline.storage.database import Database
 
 ROWS = """
     SELECT d.uri, d.served_version, d.latest_version, c.uri AS copy_of, k.ordinal, k.text, e.n_terms,
-        (SELECT count(*) FROM corpus.index_terms t WHERE t.tenant_id = d.tenant_id AND t.document_id = d.document_id)
+        (SELECT count(*) FROM corpus.index_terms t CROSS JOIN LATERAL corpus.unpacked(t.postings) AS p
+         WHERE t.tenant_id = d.tenant_id AND t.block = e.block AND p.chunk_id = e.chunk_id)
     FROM corpus.documents d
     LEFT JOIN corpus.documents c ON c.document_id = d.duplicate_of
     LEFT JOIN corpus.index_entries e ON e.document_id = d.document_id
@@ -27,7 +28,7 @@ COUNTS = """
     SELECT (SELECT count(*) FROM corpus.document_chunks), (SELECT count(*) FROM corpus.chunk_embeddings),
         (SELECT count(*) FROM corpus.index_entries), (SELECT count(*) FROM corpus.redacted_documents),
         (SELECT count(*) FROM corpus.ledger WHERE due_version IS NOT NULL OR failed_version IS NOT NULL),
-        (SELECT n_chunks FROM corpus.generations), (SELECT n_terms FROM corpus.generations),
+        (SELECT sum(n_chunks) FROM corpus.index_sizes), (SELECT sum(n_terms) FROM corpus.index_sizes),
         (SELECT count(*) FROM corpus.raw_documents), (SELECT count(*) FROM corpus.pseudonyms)
 """
 

@@ -78,7 +78,7 @@ def globex(served: Databases) -> Tenant:
 @pytest.fixture(scope="session")
 def query_service(served: Databases, served_settings: Settings) -> QueryService:
     """The query path without a model endpoint."""
-    return QueryService(served_settings, served.serving, embedder=query_embedder)
+    return QueryService(served_settings, served.serving, embedder=lambda config: query_embedder())
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,10 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
 @pytest.fixture
 def ask_model(endpoint: ScriptedEndpoint, served: Databases, served_settings: Settings, acme: Tenant) -> Iterator[Ask]:
     generator = Generator(base_url=endpoint.base_url, api_key="k", model="", timeout_seconds=1.5)
-    yield asker(QueryService(served_settings, served.serving, embedder=query_embedder, generator=generator), acme)
+    yield asker(
+        QueryService(served_settings, served.serving, embedder=lambda config: query_embedder(), generator=generator),
+        acme,
+    )
     generator.close()
 
 

@@ -5,7 +5,7 @@ import pytest
 from prodgen_pipeline.clients.embedding import query_embedder
 from prodgen_pipeline.core.errors import NotFound
 from prodgen_pipeline.core.models import Reader
-from prodgen_pipeline.serving.search import search
+from prodgen_pipeline.serving.search import Asked, search
 from prodgen_pipeline.serving.service import QueryService
 from prodgen_pipeline.storage.connection import Databases
 from prodgen_pipeline.storage.tenants import Tenant
@@ -90,6 +90,6 @@ def test_the_same_question_gives_the_same_hits(query_service: QueryService, acme
 def test_a_tenant_that_was_never_synced_is_told_so(databases: Databases, tenant: Tenant) -> None:
     with pytest.raises(NotFound, match="prodgen sync"):
         search(
-            databases.serving, tenant, "anything", reader=NOBODY, k=5, embedder=query_embedder(),
-            secret=lambda purpose: b"",
+            databases.serving, tenant, "anything", reader=NOBODY, asked=Asked(k=5),
+            embedder=lambda config: query_embedder(), secret=lambda purpose: b"",
         )  # fmt: skip

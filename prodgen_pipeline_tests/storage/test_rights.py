@@ -15,7 +15,9 @@ from prodgen_pipeline.storage.tenants import Tenant
 
 def add_document(tx: Transaction, source_id: int, uri: str, principals: list[str]) -> int:
     raw = RawVersion(content_hash=b"x", size=1, object_key="k", run_id="r")
-    return documents.add(tx, source_id, ListedObject(uri=uri, size=1, sign="s"), raw, principals)
+    return documents.add(
+        tx, source_id, ListedObject(uri=uri, size=1, sign="s"), raw, documents.access_set(tx, principals)
+    )
 
 
 @pytest.fixture

@@ -93,12 +93,9 @@ SELECT
     (SELECT count(*) FROM served) AS n_served,
     (SELECT count(*) FROM served s LEFT JOIN entries e USING (document_id) WHERE e.document_id IS NULL) AS n_served_not_indexed,
     (SELECT count(*) FROM entries e LEFT JOIN served s USING (document_id) WHERE s.document_id IS NULL) AS n_indexed_not_served,
-    (SELECT count(DISTINCT t.document_id) FROM corpus.index_terms t WHERE t.tenant_id = %(tenant_id)s
-        AND t.generation_id = %(generation_id)s
-        AND t.document_id NOT IN (SELECT document_id FROM entries)) AS n_terms_without_entries,
-    (SELECT abs(g.n_chunks - (SELECT COALESCE(sum(n_entries), 0) FROM entries))
-        + abs(g.n_terms - (SELECT COALESCE(sum(n_terms), 0) FROM entries))
-     FROM corpus.generations g WHERE g.tenant_id = %(tenant_id)s AND g.generation_id = %(generation_id)s)::bigint
+    (SELECT abs(COALESCE(sum(s.n_chunks), 0) - (SELECT COALESCE(sum(n_entries), 0) FROM entries))
+        + abs(COALESCE(sum(s.n_terms), 0) - (SELECT COALESCE(sum(n_terms), 0) FROM entries))
+     FROM corpus.index_sizes s WHERE s.tenant_id = %(tenant_id)s AND s.generation_id = %(generation_id)s)::bigint
         AS n_miscounted;
 
 -- chunks_without_vectors --
@@ -160,3 +157,97 @@ SELECT i.chunk_id, i.document_id, vector_dims(i.embedding) AS dimensions, l2_nor
 FROM corpus.index_entries i
 WHERE i.tenant_id = %(tenant_id)s AND i.generation_id = %(generation_id)s
 ORDER BY i.document_id, i.chunk_id LIMIT %(limit)s;
+
+-- entry_faults --
+-- Entries of one generation, of some documents or of all: what each points at is there, its vector is what the generation's
+-- model makes, and it may be read by exactly those who may read its document. One row of counts.
+WITH found AS (
+    SELECT e.document_id, e.chunk_id, k.version,
+        d.document_id IS NULL OR d.deleted_at IS NOT NULL AS without_document,
+        k.chunk_id IS NULL AS without_chunk,
+        vector_dims(e.embedding) <> %(dimensions)s AS wrong_dimensions,
+        -- NaN is greater than everything here.
+        abs(l2_norm(e.embedding) - 1) > %(tolerance)s AS not_unit,
+        e.access_id <> d.access_id OR k.access_id <> d.access_id AS wrong_rights
+    FROM corpus.index_entries e
+    LEFT JOIN corpus.documents d ON d.tenant_id = e.tenant_id AND d.document_id = e.document_id
+    LEFT JOIN corpus.document_chunks k ON k.tenant_id = e.tenant_id AND k.chunk_id = e.chunk_id
+        AND k.document_id = e.document_id AND k.lineage = %(chunks_lineage)s
+    WHERE e.tenant_id = %(tenant_id)s AND e.generation_id = %(generation_id)s
+      AND (%(document_ids)s::bigint[] IS NULL OR e.document_id = ANY (%(document_ids)s))
+)
+SELECT count(*) AS n_entries,
+    count(*) FILTER (WHERE without_document) AS n_without_document,
+    count(*) FILTER (WHERE without_chunk) AS n_without_chunk,
+    count(*) FILTER (WHERE wrong_dimensions) AS n_wrong_dimensions,
+    count(*) FILTER (WHERE not_unit) AS n_not_unit,
+    count(*) FILTER (WHERE wrong_rights) AS n_wrong_rights,
+    (SELECT count(*) FROM (SELECT document_id FROM found GROUP BY document_id HAVING count(DISTINCT version) > 1) AS mixed)
+        AS n_mixed_documents
+FROM found;
+
+-- list_faults --
+-- Term lists of one generation against its entries, block by block, of the blocks that hold some documents or of all.
+WITH entries AS MATERIALIZED (
+    SELECT e.chunk_id, e.block, e.access_id, e.n_terms FROM corpus.index_entries e
+    WHERE e.tenant_id = %(tenant_id)s AND e.generation_id = %(generation_id)s
+      AND (%(document_ids)s::bigint[] IS NULL OR e.block IN (
+          SELECT b.block FROM corpus.index_entries b WHERE b.tenant_id = %(tenant_id)s
+            AND b.generation_id = %(generation_id)s AND b.document_id = ANY (%(document_ids)s)))
+), lists AS MATERIALIZED (
+    SELECT t.block, t.access_id, t.postings FROM corpus.index_terms t
+    WHERE t.tenant_id = %(tenant_id)s AND t.generation_id = %(generation_id)s
+      AND (%(document_ids)s::bigint[] IS NULL OR t.block IN (SELECT block FROM entries))
+), postings AS (
+    SELECT l.block, l.access_id, p.chunk_id, p.frequency, p.length
+    FROM lists l CROSS JOIN LATERAL corpus.unpacked(l.postings) AS p
+), listed AS (
+    SELECT chunk_id, block, access_id, sum(frequency) AS n_terms, min(length) AS shortest, max(length) AS longest
+    FROM postings GROUP BY chunk_id, block, access_id
+), matched AS (
+    SELECT e.chunk_id AS entered, l.chunk_id AS listed,
+        e.n_terms = LEAST(l.n_terms, 32767) AND l.shortest = e.n_terms AND l.longest = e.n_terms AS same_length, e.n_terms
+    FROM entries e FULL JOIN listed l USING (chunk_id, block, access_id)
+)
+SELECT count(*) FILTER (WHERE entered IS NULL) AS n_listed_without_entry,
+    count(*) FILTER (WHERE listed IS NULL AND n_terms > 0) AS n_entries_not_listed,
+    count(*) FILTER (WHERE entered IS NOT NULL AND listed IS NOT NULL AND NOT same_length) AS n_wrong_lengths
+FROM matched;
+
+-- count_faults --
+-- What is counted beside the index against what is in it: sets of readers, and blocks.
+WITH sizes AS (
+    SELECT access_id, count(*) AS n_chunks, sum(n_terms) AS n_terms FROM corpus.index_entries
+    WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s GROUP BY access_id
+), blocks AS (
+    SELECT block, count(*) AS n_chunks FROM corpus.index_entries
+    WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s GROUP BY block
+)
+SELECT
+    (SELECT count(*) FROM sizes s FULL JOIN (
+        SELECT access_id, n_chunks, n_terms FROM corpus.index_sizes
+        WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s) AS kept USING (access_id)
+     WHERE COALESCE(s.n_chunks, 0) <> COALESCE(kept.n_chunks, 0) OR COALESCE(s.n_terms, 0) <> COALESCE(kept.n_terms, 0))
+        AS n_wrong_sizes,
+    (SELECT count(*) FROM blocks b FULL JOIN (
+        SELECT block, n_chunks FROM corpus.index_blocks
+        WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s) AS kept USING (block)
+     WHERE COALESCE(b.n_chunks, 0) <> COALESCE(kept.n_chunks, 0)) AS n_wrong_blocks;
+
+-- chunk_spans --
+-- Chunks of current versions whose redacted text is the one they were cut from, with their place in it.
+SELECT k.document_id, k.chunk_id, k.text, k.start_char, k.end_char
+FROM corpus.ledger c
+JOIN corpus.ledger r ON r.tenant_id = c.tenant_id AND r.stage = 'redacted_documents' AND r.lineage = %(redacted_lineage)s
+    AND r.document_id = c.document_id AND r.output_hash = c.input_hash
+JOIN corpus.document_chunks k ON k.tenant_id = c.tenant_id AND k.lineage = c.lineage AND k.document_id = c.document_id
+    AND k.version = c.version
+WHERE c.tenant_id = %(tenant_id)s AND c.stage = 'document_chunks' AND c.lineage = %(lineage)s
+  AND c.document_id = ANY (%(document_ids)s)
+ORDER BY k.document_id, k.ordinal;
+
+-- chunked_sample --
+-- A spread sample of the documents that a stage has chunks of.
+SELECT l.document_id FROM corpus.ledger l
+WHERE l.tenant_id = %(tenant_id)s AND l.stage = 'document_chunks' AND l.lineage = %(lineage)s AND l.version IS NOT NULL
+ORDER BY hashint8(l.document_id), l.document_id LIMIT %(limit)s;

@@ -17,8 +17,11 @@ SELECT
     (SELECT count(DISTINCT l.document_id) FROM corpus.ledger l WHERE l.tenant_id = %(tenant_id)s
         AND l.failed_version IS NOT NULL AND l.reason <> 'dropped') AS quarantined,
     (SELECT count(DISTINCT l.document_id) FROM corpus.ledger l WHERE l.tenant_id = %(tenant_id)s
-        AND l.due_version IS NOT NULL) AS pending,
-    (SELECT g.n_chunks FROM corpus.generations g WHERE g.tenant_id = %(tenant_id)s AND g.state = 'serving') AS chunks;
+        AND l.due_version IS NOT NULL
+        AND l.lineage IN (SELECT p.value ->> 'lineage' FROM corpus.generations g CROSS JOIN jsonb_each(g.pins) AS p
+                          WHERE g.tenant_id = %(tenant_id)s AND g.state IN ('serving', 'standby'))) AS pending,
+    (SELECT COALESCE(sum(s.n_chunks), 0)::bigint FROM corpus.index_sizes s JOIN corpus.generations g USING (tenant_id, generation_id)
+     WHERE s.tenant_id = %(tenant_id)s AND g.state = 'serving') AS chunks;
 
 -- releases --
 -- Every release there is; the newest first.

@@ -5,8 +5,8 @@ WHERE tenant_id = %(tenant_id)s AND source_id = %(source_id)s AND deleted_at IS 
 ORDER BY uri COLLATE "C" LIMIT %(limit)s;
 
 -- add --
-INSERT INTO corpus.documents (tenant_id, source_id, uri, sign, size, latest_version, latest_hash)
-VALUES (%(tenant_id)s, %(source_id)s, %(uri)s, %(sign)s, %(size)s, 1, %(content_hash)s) RETURNING document_id;
+INSERT INTO corpus.documents (tenant_id, source_id, uri, sign, size, latest_version, latest_hash, access_id)
+VALUES (%(tenant_id)s, %(source_id)s, %(uri)s, %(sign)s, %(size)s, 1, %(content_hash)s, %(access_id)s) RETURNING document_id;
 
 -- add_version --
 -- A new version of a known document, perhaps at a new address.
@@ -24,9 +24,22 @@ INSERT INTO corpus.raw_documents (tenant_id, document_id, version, uri, content_
 VALUES (%(tenant_id)s, %(document_id)s, %(version)s, %(uri)s, %(content_hash)s, %(size)s, %(object_key)s,
         to_timestamp(%(source_time)s), %(run_id)s);
 
--- set_readers --
-INSERT INTO corpus.document_readers (tenant_id, principal, document_id)
-SELECT %(tenant_id)s, unnest(%(principals)s::text[]), %(document_id)s ON CONFLICT DO NOTHING;
+-- access_set --
+-- The set of exactly these readers, made on first sight.
+WITH asked AS (
+    SELECT %(principals)s::text[] AS principals,
+        sha256(convert_to(array_to_string(%(principals)s::text[], E'\x01'), 'UTF8')) AS principals_hash
+), known AS (
+    SELECT s.access_id FROM corpus.access_sets s JOIN asked USING (principals_hash) WHERE s.tenant_id = %(tenant_id)s
+), made AS (
+    INSERT INTO corpus.access_sets (tenant_id, principals, principals_hash)
+    SELECT %(tenant_id)s, principals, principals_hash FROM asked WHERE NOT EXISTS (SELECT FROM known)
+    RETURNING access_id
+), listed AS (
+    INSERT INTO corpus.access_principals (tenant_id, principal, access_id)
+    SELECT %(tenant_id)s, unnest(a.principals), m.access_id FROM asked a, made m
+)
+SELECT access_id FROM known UNION ALL SELECT access_id FROM made;
 
 -- deletable --
 -- Asks the one function that knows, row by row.
@@ -37,9 +50,6 @@ WHERE d.tenant_id = %(tenant_id)s AND d.document_id = ANY (%(document_ids)s) AND
 -- delete --
 UPDATE corpus.documents SET deleted_at = now(), served_version = NULL, duplicate_of = NULL
 WHERE tenant_id = %(tenant_id)s AND document_id = ANY (%(document_ids)s);
-
--- delete_readers --
-DELETE FROM corpus.document_readers WHERE tenant_id = %(tenant_id)s AND document_id = ANY (%(document_ids)s);
 
 -- delete_parsed --
 DELETE FROM corpus.parsed_documents WHERE tenant_id = %(tenant_id)s AND document_id = ANY (%(document_ids)s);
@@ -92,8 +102,9 @@ ORDER BY k.ordinal;
 -- history --
 SELECT r.version, r.source_time, r.observed_time, encode(r.content_hash, 'hex') AS content_hash, r.uri,
     CASE WHEN d.deleted_at IS NOT NULL THEN 'deleted'
-         WHEN f.failed_version = r.version THEN 'quarantined'
+         -- Before what failed: a generation under construction may refuse what serves.
          WHEN r.version = d.served_version THEN CASE WHEN d.duplicate_of IS NULL THEN 'served' ELSE 'duplicate' END
+         WHEN f.failed_version = r.version THEN 'quarantined'
          WHEN r.version < d.latest_version THEN 'superseded'
          ELSE 'pending' END AS state,
     r.run_id

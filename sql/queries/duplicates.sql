@@ -26,17 +26,21 @@ WHERE tenant_id = %(tenant_id)s AND lineage = %(lineage)s AND document_id = ANY 
 
 -- serve_copies --
 -- They stand for the heir from now on; the heir is served when what it inherits was.
-UPDATE corpus.documents d SET duplicate_of = NULLIF(%(heir)s, d.document_id), title = c.title,
+UPDATE corpus.documents d SET duplicate_of = NULLIF(%(heir)s, d.document_id), title = c.title, media_type = c.media_type,
+    metadata = c.metadata,
     served_version = CASE WHEN d.document_id = %(heir)s AND c.served_version IS NULL THEN NULL ELSE d.served_version END
 FROM corpus.documents c
 WHERE d.tenant_id = %(tenant_id)s AND d.document_id = ANY (%(copies)s) AND d.duplicate_of = %(canonical_id)s
   AND c.tenant_id = d.tenant_id AND c.document_id = %(canonical_id)s;
 
 -- inherit_redacted --
--- What was made from the shared text is handed over as it is: the same text, chunks and vectors, under the heir.
+-- What was made from the shared text is handed over as it is: the same text, chunks and vectors, under the heir. Earlier
+-- versions are not the shared text.
 UPDATE corpus.redacted_documents r SET document_id = %(heir)s, version = h.version
 FROM corpus.deduped_documents h
 WHERE r.tenant_id = %(tenant_id)s AND r.document_id = %(canonical_id)s AND r.lineage = ANY (%(lineages)s)
+  AND r.version = (SELECT l.version FROM corpus.ledger l WHERE l.tenant_id = r.tenant_id AND l.stage = 'redacted_documents'
+                   AND l.lineage = r.lineage AND l.document_id = r.document_id)
   AND h.tenant_id = r.tenant_id AND h.document_id = %(heir)s AND h.lineage = %(lineage)s;
 
 -- inherit_chunks --
@@ -48,15 +52,15 @@ WHERE k.tenant_id = %(tenant_id)s AND k.document_id = %(canonical_id)s AND k.lin
   AND h.tenant_id = k.tenant_id AND h.document_id = %(heir)s AND h.lineage = %(lineage)s;
 
 -- inherit_entries --
+-- The term lists know chunks, not documents, and copies have equal rights: nothing to do there.
 UPDATE corpus.index_entries SET document_id = %(heir)s
 WHERE tenant_id = %(tenant_id)s AND document_id = %(canonical_id)s AND generation_id = ANY (%(generations)s);
 
--- inherit_terms --
-UPDATE corpus.index_terms SET document_id = %(heir)s
-WHERE tenant_id = %(tenant_id)s AND document_id = %(canonical_id)s AND generation_id = ANY (%(generations)s);
-
 -- inherit_ledger --
-UPDATE corpus.ledger l SET document_id = %(heir)s, version = h.version
+-- What waits or failed does so under the heir's version as well: versions count per document.
+UPDATE corpus.ledger l SET document_id = %(heir)s, version = CASE WHEN l.version IS NOT NULL THEN h.version END,
+    due_version = CASE WHEN l.due_version IS NOT NULL THEN h.version END,
+    failed_version = CASE WHEN l.failed_version IS NOT NULL THEN h.version END
 FROM corpus.deduped_documents h
 WHERE l.tenant_id = %(tenant_id)s AND l.document_id = %(canonical_id)s AND l.lineage = ANY (%(lineages)s)
   AND h.tenant_id = l.tenant_id AND h.document_id = %(heir)s AND h.lineage = %(lineage)s;

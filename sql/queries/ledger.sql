@@ -36,13 +36,25 @@ SELECT document_id, version, input_hash, size FROM (
           ORDER BY due_seq LIMIT %(max_documents)s) AS first_due
 ) AS sized WHERE before <= %(max_size)s ORDER BY due_seq;
 
+-- still_due --
+-- Those of a batch that wait as they did when it was taken, locked until the commit: what was deleted, replaced or handed to
+-- a copy while it was worked on is not to be written.
+SELECT l.document_id FROM corpus.ledger l
+JOIN unnest(%(document_ids)s::bigint[], %(versions)s::integer[], %(hashes)s::text[]) AS x (document_id, version, hash)
+    USING (document_id)
+WHERE l.tenant_id = %(tenant_id)s AND l.stage = %(stage)s AND l.lineage = %(lineage)s AND l.due_version = x.version
+  AND l.due_hash = x.hash
+ORDER BY l.document_id FOR UPDATE OF l;
+
 -- count_due --
 SELECT count(*) AS n FROM corpus.ledger
 WHERE tenant_id = %(tenant_id)s AND stage = %(stage)s AND lineage = %(lineage)s AND due_version IS NOT NULL;
 
 -- pending --
--- Whether anything waits anywhere in the tenant: a crashed run left it, or a person asked for a retry.
-SELECT count(*) AS n FROM corpus.ledger WHERE tenant_id = %(tenant_id)s AND due_version IS NOT NULL;
+-- Rows that wait for a live run: what only a generation under construction has is its backfill's.
+SELECT count(*) AS n FROM corpus.ledger l WHERE l.tenant_id = %(tenant_id)s AND l.due_version IS NOT NULL
+    AND l.lineage IN (SELECT p.value ->> 'lineage' FROM corpus.generations g CROSS JOIN jsonb_each(g.pins) AS p
+                      WHERE g.tenant_id = %(tenant_id)s AND g.state IN ('serving', 'standby'));
 
 -- done --
 UPDATE corpus.ledger l SET version = x.version, input_hash = x.input_hash, output_hash = x.output_hash,

@@ -8,7 +8,7 @@ VALUES (%(tenant_id)s, %(release_id)s, %(generation_id)s, %(actor)s) RETURNING s
 
 -- served --
 -- What serves the tenant now.
-SELECT v.release_id, v.generation_id, v.served_at, v.actor, r.manifest, g.n_chunks, g.n_terms
+SELECT v.release_id, v.generation_id, v.served_at, v.actor, r.manifest, g.vector_index_at IS NOT NULL AS has_vector_index
 FROM prodgen.served_releases v
 JOIN prodgen.releases r USING (release_id)
 JOIN corpus.generations g USING (tenant_id, generation_id)
@@ -17,6 +17,11 @@ WHERE v.tenant_id = %(tenant_id)s ORDER BY v.served_seq DESC LIMIT 1;
 -- list --
 SELECT v.served_seq, v.release_id, v.generation_id, v.served_at, v.actor
 FROM prodgen.served_releases v WHERE v.tenant_id = %(tenant_id)s ORDER BY v.served_seq DESC;
+
+-- last_with --
+-- The release that a generation served last.
+SELECT release_id FROM prodgen.served_releases
+WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s ORDER BY served_seq DESC LIMIT 1;
 
 -- show --
 SELECT release_id, manifest, created_at, created_by, reason FROM prodgen.releases WHERE release_id = %(release_id)s;

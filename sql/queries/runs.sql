@@ -5,9 +5,11 @@ ON CONFLICT (tenant_id, run_id) DO UPDATE SET state = 'running', ended_at = NULL
 RETURNING xmax = 0 AS is_new;
 
 -- end_dead --
--- The tenant's lock is held by whoever starts a run: any other that still says it runs was killed.
+-- The tenant's lock is held by whoever starts a run: any other that still says it runs was killed. Live runs and backfills
+-- have a lock each.
 UPDATE corpus.runs SET state = 'failed', ended_at = now(), error = 'the process ended without a word: killed, or out of memory'
-WHERE tenant_id = %(tenant_id)s AND state = 'running' AND run_id <> %(run_id)s;
+WHERE tenant_id = %(tenant_id)s AND state = 'running' AND run_id <> %(run_id)s
+  AND (kind = 'backfill') = (%(kind)s = 'backfill');
 
 -- finish --
 UPDATE corpus.runs SET state = %(state)s, counts = counts || %(counts)s, error = %(error)s, ended_at = now()

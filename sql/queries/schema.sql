@@ -15,6 +15,10 @@ ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now(
 -- as_schema_owner --
 SET LOCAL ROLE prodgen_schema;
 
+-- stay_schema_owner --
+-- For a whole connection.
+SET ROLE prodgen_schema;
+
 -- as_login --
 RESET ROLE;
 

@@ -24,19 +24,30 @@ WHERE l.tenant_id = %(tenant_id)s AND l.stage = 'redacted_documents' AND l.linea
   AND l.document_id = ANY (%(document_ids)s);
 
 -- chunk_input --
-SELECT k.document_id, k.chunk_id, k.ordinal, k.text, k.heading_path, k.n_tokens, k.embedding_text, k.text_hash
+SELECT k.document_id, k.chunk_id, k.ordinal, k.text, k.heading_path, k.n_tokens, k.access_id, k.embedding_text, k.text_hash
 FROM corpus.ledger l JOIN corpus.document_chunks k USING (tenant_id, lineage, document_id, version)
 WHERE l.tenant_id = %(tenant_id)s AND l.stage = 'document_chunks' AND l.lineage = %(lineage)s
   AND l.document_id = ANY (%(document_ids)s)
 ORDER BY k.document_id, k.ordinal;
 
 -- write_parsed --
-INSERT INTO corpus.parsed_documents (tenant_id, document_id, lineage, version, media_type, title, n_pages, n_chars, elements)
+INSERT INTO corpus.parsed_documents (tenant_id, document_id, lineage, version, media_type, title, n_pages, n_chars, metadata,
+    elements)
 VALUES (%(tenant_id)s, %(document_id)s, %(lineage)s, %(version)s, %(media_type)s, %(title)s, %(n_pages)s, %(n_chars)s,
-        %(elements)s)
+        %(metadata)s, %(elements)s)
 ON CONFLICT (tenant_id, document_id, lineage, version) DO UPDATE
 SET media_type = excluded.media_type, title = excluded.title, n_pages = excluded.n_pages, n_chars = excluded.n_chars,
-    elements = excluded.elements;
+    metadata = excluded.metadata, elements = excluded.elements;
+
+-- refresh_metadata --
+-- A new version whose elements are those that this stage made before: the wave ends here, so what is served and its copies
+-- get the new version's metadata now.
+UPDATE corpus.documents d SET metadata = %(metadata)s
+FROM corpus.ledger l
+WHERE l.tenant_id = %(tenant_id)s AND l.stage = 'parsed_documents' AND l.lineage = %(lineage)s
+  AND l.document_id = %(document_id)s AND l.output_hash = %(output_hash)s
+  AND d.tenant_id = l.tenant_id AND d.served_version IS NOT NULL AND d.metadata <> %(metadata)s
+  AND (d.document_id = l.document_id AND d.duplicate_of IS NULL OR d.duplicate_of = l.document_id);
 
 -- write_cleaned --
 INSERT INTO corpus.cleaned_documents (tenant_id, document_id, lineage, version, title, n_chars, rule_counts, elements)
@@ -58,14 +69,20 @@ WHERE tenant_id = %(tenant_id)s AND lineage = %(lineage)s
 
 -- write_chunk --
 INSERT INTO corpus.document_chunks (tenant_id, document_id, lineage, version, ordinal, start_char, end_char, n_tokens, pages,
-    heading_path, text, embedding_text, text_hash)
+    heading_path, parent_first, parent_last, text, embedding_text, text_hash, access_id)
 VALUES (%(tenant_id)s, %(document_id)s, %(lineage)s, %(version)s, %(ordinal)s, %(start_char)s, %(end_char)s, %(n_tokens)s,
-    %(pages)s, %(heading_path)s, %(text)s, %(embedding_text)s, %(text_hash)s);
+    %(pages)s, %(heading_path)s, %(parent_first)s, %(parent_last)s, %(text)s, %(embedding_text)s, %(text_hash)s,
+    (SELECT d.access_id FROM corpus.documents d WHERE d.tenant_id = %(tenant_id)s AND d.document_id = %(document_id)s));
 
 -- readers --
 -- Who may read each document, as one sorted list.
-SELECT document_id, array_agg(principal ORDER BY principal) AS principals FROM corpus.document_readers
-WHERE tenant_id = %(tenant_id)s AND document_id = ANY (%(document_ids)s) GROUP BY document_id;
+SELECT d.document_id, a.principals FROM corpus.documents d JOIN corpus.access_sets a USING (tenant_id, access_id)
+WHERE d.tenant_id = %(tenant_id)s AND d.document_id = ANY (%(document_ids)s);
+
+-- source_names --
+-- Which source each document comes from: chunk sizes may differ by source.
+SELECT d.document_id, s.name FROM corpus.documents d JOIN corpus.sources s USING (tenant_id, source_id)
+WHERE d.tenant_id = %(tenant_id)s AND d.document_id = ANY (%(document_ids)s);
 
 -- token_for --
 -- The token of a value, made on first sight. A collision of the short token within the tenant fails on its unique key

@@ -13,7 +13,7 @@ SELECT tenant_id, name, created_at FROM prodgen.tenants WHERE name = %(name)s;
 DELETE FROM prodgen.tenants WHERE tenant_id = %(tenant_id)s;
 
 -- clear_index --
--- Before remove: the term lists have no foreign key to cascade through.
+-- Before remove: the term lists have no foreign key to cascade through. Vector indexes of the tenant are dropped apart.
 DELETE FROM corpus.index_terms WHERE tenant_id = %(tenant_id)s;
 
 -- next_change --

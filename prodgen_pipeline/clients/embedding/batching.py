@@ -34,7 +34,9 @@ def model_ids(pieces: Sequence[int]) -> list[int]:
     return [_CLS, *pieces[: MAX_TOKENS - 2], _SEP]
 
 
-def length_sorted_batches(sequences: Sequence[Sequence[int]]) -> Iterator[Batch]:
+def length_sorted_batches(
+    sequences: Sequence[Sequence[int]], *, max_texts: int = MAX_BATCH_TEXTS, max_tokens: int = MAX_BATCH_TOKENS
+) -> Iterator[Batch]:
     """Cut id sequences into batches of similar length, longest first, so that little is computed on padding.
 
     The order is fixed by lengths and positions alone, hence the same texts give the same vectors to the last bit.
@@ -43,7 +45,7 @@ def length_sorted_batches(sequences: Sequence[Sequence[int]]) -> Iterator[Batch]
     start = 0
     while start < len(order):
         longest = len(sequences[order[start]])
-        rows = order[start : start + max(1, min(MAX_BATCH_TEXTS, MAX_BATCH_TOKENS // longest))]
+        rows = order[start : start + max(1, min(max_texts, max_tokens // longest))]
         yield _padded(rows, [sequences[row] for row in rows], longest)
         start += len(rows)
 

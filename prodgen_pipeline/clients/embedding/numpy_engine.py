@@ -5,13 +5,14 @@ For a question typed once, and where OpenVINO does not run. Bulk work belongs to
 
 import ctypes
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prodgen_pipeline.clients.embedding.batching import model_ids
+from prodgen_pipeline.clients.embedding.results import Cost, EmbeddedBatch
 from prodgen_pipeline.clients.embedding.weights import Tensors
 from prodgen_pipeline.clients.tokenizer import WordPieceTokenizer
 
@@ -34,9 +35,16 @@ class NumpyEmbedder:
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Return (n, dimensions) float32 unit vectors in the order of the texts."""
         vectors = np.empty((len(texts), self.dimensions), np.float32)
-        for row, text in enumerate(texts):
-            vectors[row] = self._forward(np.array(model_ids(self._tokenizer.ids(text))))
+        for batch in self.embed_batches(texts):
+            vectors[batch.positions] = batch.vectors
         return vectors
+
+    def embed_batches(self, texts: Sequence[str]) -> Iterator[EmbeddedBatch]:
+        """Yield vectors one by one, in order."""
+        for row, text in enumerate(texts):
+            ids = model_ids(self._tokenizer.ids(text))
+            vectors = self._forward(np.array(ids))[np.newaxis]
+            yield EmbeddedBatch(positions=[row], vectors=vectors, cost=Cost(n_tokens=len(ids), usd=0.0))
 
     def _forward(self, ids: NDArray[np.int64]) -> FloatArray:
         weight = self._tensors

@@ -6,7 +6,7 @@ compiling take a good half second.
 
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen_pipeline.clients.embedding.batching import Batch, length_sorted_batches, model_ids
+from prodgen_pipeline.clients.embedding.results import Cost, EmbeddedBatch
 from prodgen_pipeline.clients.embedding.weights import Tensors
 from prodgen_pipeline.clients.tokenizer import WordPieceTokenizer
 
@@ -68,24 +69,35 @@ class OpenVinoEmbedder:
         Another thread's call may have to wait until this one is over.
         """
         vectors = np.empty((len(texts), self.dimensions), np.float32)
+        for batch in self.embed_batches(texts):
+            vectors[batch.positions] = batch.vectors
+        return vectors
+
+    def embed_batches(self, texts: Sequence[str]) -> Iterator[EmbeddedBatch]:
+        """Yield vectors batch by batch, longest texts first.
+
+        The engine is held until the iterator is through or closed: what takes long between two batches makes other
+        threads wait.
+        """
         running: deque[_Running] = deque()
         with ExitStack() as taken:
             for batch in length_sorted_batches([model_ids(self._tokenizer.ids(text)) for text in texts]):
-                request = self._next_request(running, taken, vectors)
+                request = self._idle_request(taken, block=not running)
+                if request is None:
+                    done = running.popleft()
+                    yield _collect(done)
+                    request = done[0]
                 request.start_async({"ids": batch.ids, "mask": batch.mask}, share_inputs=True)
                 running.append((request, batch))
             while running:
-                _collect(running.popleft(), vectors)
-        return vectors
+                yield _collect(running.popleft())
 
-    def _next_request(
-        self, running: deque[_Running], taken: ExitStack, vectors: NDArray[np.float32]
-    ) -> openvino.InferRequest:
-        """Take an idle request, else the caller's own oldest once done; without one, wait for another caller's."""
+    def _idle_request(self, taken: ExitStack, *, block: bool) -> openvino.InferRequest | None:
+        """Take an idle request; who has some running (`block` false) gets None where there is none, else waits."""
         try:
-            request = self._idle.get(block=not running)
+            request = self._idle.get(block=block)
         except Empty:
-            return _collect(running.popleft(), vectors)
+            return None
         taken.callback(self._give_back, request)
         return request
 
@@ -106,9 +118,9 @@ def fastest_precision() -> Precision:
     return "bf16" if cpuinfo.is_file() and " amx_bf16" in cpuinfo.read_text() else "f32"
 
 
-def _collect(done: _Running, vectors: NDArray[np.float32]) -> openvino.InferRequest:
-    """Wait for a batch, write its vectors to their rows and return its request for the next."""
+def _collect(done: _Running) -> EmbeddedBatch:
+    """Wait for a batch and copy its vectors, so that its request is free for the next."""
     request, batch = done
     request.wait()
-    vectors[batch.rows] = request.get_output_tensor(0).data
-    return request
+    vectors = request.get_output_tensor(0).data.copy()
+    return EmbeddedBatch(positions=batch.rows, vectors=vectors, cost=Cost(n_tokens=int(batch.mask.sum()), usd=0.0))

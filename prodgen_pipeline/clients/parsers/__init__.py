@@ -16,6 +16,7 @@ from prodgen_pipeline.clients.parsers.content import Content, Format, first_titl
 from prodgen_pipeline.clients.parsers.detection import detect
 from prodgen_pipeline.clients.parsers.limits import limited
 from prodgen_pipeline.core.configuration import ParsingConfig
+from prodgen_pipeline.core.document_metadata import admissible
 from prodgen_pipeline.core.errors import DocumentRejected
 from prodgen_pipeline.core.models import Element, ParsedDocument, QuarantineReason
 
@@ -24,7 +25,7 @@ from prodgen_pipeline.core.models import Element, ParsedDocument, QuarantineReas
 os.environ.update(DO_NOT_TRACK="1", UNSTRUCTURED_DISABLE_NOTICE="1")
 
 #: Part of the stage's fingerprint: raise it when the output of any reader changes.
-PARSERS_VERSION = "1"
+PARSERS_VERSION = "2"
 
 _READERS = {
     Format.CSV: "delimited_reader",
@@ -37,6 +38,7 @@ _READERS = {
     Format.PDF: "pdf_reader",
     Format.PPTX: "pptx_reader",
     Format.RST: "rst_reader",
+    Format.SOURCE: "source_reader",
     Format.TEXT: "text_reader",
     Format.TSV: "delimited_reader",
     Format.XLSX: "xlsx_reader",
@@ -44,7 +46,7 @@ _READERS = {
 _MAX_TITLE_CHARS = 300
 #: Text formats read by our own code, up to this size.
 _LIGHT_FORMATS = {
-    Format.CSV, Format.JSON, Format.MARKDOWN, Format.ORG, Format.RST, Format.TEXT, Format.TSV
+    Format.CSV, Format.JSON, Format.MARKDOWN, Format.ORG, Format.RST, Format.SOURCE, Format.TEXT, Format.TSV
 }  # fmt: skip
 _LIGHT_BYTES = 250_000
 #: ZIP and OLE: to tell what they hold they must be opened.
@@ -117,7 +119,10 @@ def _blaming(library: str, what: str) -> Iterator[None]:
 
 
 def _finished(document: ParsedDocument, content: Content) -> ParsedDocument:
-    """Apply what holds for every format: storable text, no empty element, the text limit, a media type and a title."""
+    """Apply what holds for every format.
+
+    Storable text, no empty element, the text limit, a media type, a title, and metadata with nothing personal in it.
+    """
     elements = tuple(kept for element in document.elements if (kept := _storable(element)).text.strip())
     if not elements:
         reject(QuarantineReason.NO_TEXT, f"This {content.format} document holds no text.")
@@ -132,6 +137,7 @@ def _finished(document: ParsedDocument, content: Content) -> ParsedDocument:
         elements=elements,
         title=title[:_MAX_TITLE_CHARS] if title else None,
         media_type=content.format.media_type,
+        metadata=admissible({storable(key): storable(value) for key, value in document.metadata.items()}),
     )
 
 

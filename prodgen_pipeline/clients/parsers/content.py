@@ -28,6 +28,7 @@ class Format(StrEnum):
     PDF = "PDF"
     PPTX = "PPTX"
     RST = "reStructuredText"
+    SOURCE = "source code"
     TEXT = "text"
     TSV = "TSV"
     XLSX = "XLSX"
@@ -49,6 +50,8 @@ _MEDIA_TYPES = {
     Format.PDF: "application/pdf",
     Format.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     Format.RST: "text/x-rst",
+    # Nothing is registered for most languages.
+    Format.SOURCE: "text/x-source",
     Format.TEXT: "text/plain",
     Format.TSV: "text/tab-separated-values",
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -64,6 +67,9 @@ class Content:
     #: Decoded with line ends as "\n"; empty for binary formats.
     text: str
     config: ParsingConfig
+    #: Source code: its file's name and its language, by the extension.
+    name: str = ""
+    language: str | None = None
 
 
 def reject(reason: QuarantineReason, message: str) -> NoReturn:

@@ -43,6 +43,16 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: A PDF may be preceded by up to a kilobyte of something else.
 _PDF_HEADER_BYTES = 1024
 
+#: Extensions of source code to the language's lower-case name: no sign in the content tells one language from another.
+LANGUAGES = {
+    "py": "python", "pyi": "python", "js": "javascript", "mjs": "javascript", "cjs": "javascript", "jsx": "jsx",
+    "ts": "typescript", "tsx": "tsx", "java": "java", "kt": "kotlin", "kts": "kotlin", "scala": "scala", "go": "go",
+    "rs": "rust", "c": "c", "h": "c", "cc": "cpp", "cpp": "cpp", "cxx": "cpp", "hpp": "cpp", "hh": "cpp",
+    "cs": "csharp", "swift": "swift", "php": "php", "rb": "ruby", "dart": "dart", "groovy": "groovy", "lua": "lua",
+    "pl": "perl", "r": "r", "sh": "bash", "bash": "bash", "zsh": "bash", "ps1": "powershell", "sql": "sql",
+    "css": "css", "scss": "scss", "tf": "hcl", "proto": "protobuf", "graphql": "graphql", "yaml": "yaml", "yml": "yaml",
+    "toml": "toml", "ini": "ini", "m": "objectivec", "jl": "julia", "ex": "elixir", "exs": "elixir", "hs": "haskell",
+}  # fmt: skip
 _EXTENSIONS = {
     **dict.fromkeys(("md", "markdown", "mdown", "mkd", "mkdn", "mdx"), Format.MARKDOWN),
     **dict.fromkeys(("rst", "rest"), Format.RST),
@@ -52,9 +62,10 @@ _EXTENSIONS = {
     **dict.fromkeys(("csv",), Format.CSV),
     **dict.fromkeys(("tsv", "tab"), Format.TSV),
     **dict.fromkeys(("eml", "email", "mht", "mhtml"), Format.EML),
+    **dict.fromkeys(LANGUAGES, Format.SOURCE),
 }
 #: Text formats whose own mark-up may well contain, or start with, something that looks like another format.
-_TRUSTED = frozenset({Format.MARKDOWN, Format.RST, Format.ORG})
+_TRUSTED = frozenset({Format.MARKDOWN, Format.RST, Format.ORG, Format.SOURCE})
 _HEAD_CHARS = 65_536
 
 
@@ -80,7 +91,10 @@ def detect(data: bytes, uri: str, config: ParsingConfig) -> Content:
             f"The text has {len(text):,} characters, more than the {config.max_text_chars:,} of parsing.max_text_chars."
         )
         reject(QuarantineReason.TOO_LARGE, message)
-    return Content(format=text_format(text, extension), data=data, text=text, config=config)
+    return Content(
+        format=text_format(text, extension), data=data, text=text, config=config, name=PurePosixPath(uri).name,
+        language=LANGUAGES.get(extension),
+    )  # fmt: skip
 
 
 def _binary_format(data: bytes, extension: str, config: ParsingConfig) -> Format | None:

@@ -8,7 +8,7 @@ import io
 from unstructured.partition.docx import partition_docx
 
 from prodgen_pipeline.clients.parsers.content import Content, limit_pages, paragraph
-from prodgen_pipeline.clients.parsers.ooxml import core_title, normalised, note_texts
+from prodgen_pipeline.clients.parsers.ooxml import core_metadata, core_title, normalised, note_texts
 from prodgen_pipeline.clients.parsers.unstructured_library import LIBRARY, QUIET, translated
 from prodgen_pipeline.core.models import ParsedDocument
 
@@ -22,4 +22,6 @@ def read(content: Content) -> ParsedDocument:
     n_pages = max((element.page or 0 for element in elements), default=0)
     limit_pages(n_pages, content.config)
     elements += tuple(paragraph(text) for text in note_texts(content.data))
-    return ParsedDocument(elements=elements, title=core_title(content.data), n_pages=n_pages or None)
+    return ParsedDocument(
+        elements=elements, title=core_title(content.data), n_pages=n_pages or None, metadata=core_metadata(content.data)
+    )

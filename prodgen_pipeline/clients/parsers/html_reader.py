@@ -50,7 +50,31 @@ def read(content: Content) -> ParsedDocument:
     if root is None:
         return ParsedDocument(elements=())
     heading = root.findtext(".//title")
-    return ParsedDocument(elements=tuple(_elements(root)), title=heading)
+    # Before the elements, which change the tree.
+    metadata = _metadata(root)
+    return ParsedDocument(elements=tuple(_elements(root)), title=heading, metadata=metadata)
+
+
+#: Names under which pages say it, to the one name that it is kept under.
+_META = {
+    "keywords": "keywords",
+    "date": "date",
+    "dc.date": "date",
+    "dcterms.date": "date",
+    "article:published_time": "date",
+    "og:type": "type",
+    "dc.type": "type",
+}
+
+
+def _metadata(root: etree._Element) -> dict[str, str]:
+    """Keywords, date, language and type as the page's head gives them, the first of each."""
+    found = {"lang": root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or ""}
+    for meta in root.iter("meta"):
+        name = _META.get((meta.get("name") or meta.get("property") or "").lower())
+        if name:
+            found.setdefault(name, meta.get("content") or "")
+    return found
 
 
 def elements_of_page(text: str) -> list[Element]:

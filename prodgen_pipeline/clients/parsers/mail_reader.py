@@ -7,10 +7,12 @@ Attachments are not opened yet.
 
 import email.policy
 from collections.abc import Iterator
+from datetime import UTC
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
 
 from prodgen_pipeline.clients.parsers.content import Content
 from prodgen_pipeline.clients.parsers.decoding import decode
@@ -32,7 +34,16 @@ def read(content: Content) -> ParsedDocument:
     message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(data)
     fields = {name: value for name in _FIELDS if (value := _field(message, name))}
     headers = [Element(type=ElementType.MAIL_HEADER, text=f"{name}: {value}") for name, value in fields.items()]
-    return ParsedDocument(elements=(*headers, *_body(message)), title=fields.get("Subject"))
+    metadata = {"subject": fields.get("Subject", ""), "date": _iso_date(fields.get("Date", ""))}
+    return ParsedDocument(elements=(*headers, *_body(message)), title=fields.get("Subject"), metadata=metadata)
+
+
+def _iso_date(value: str) -> str:
+    """A header field's time in UTC as ISO 8601; empty where it is none."""
+    try:
+        return parsedate_to_datetime(value).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError, TypeError):
+        return ""
 
 
 def _field(message: EmailMessage, name: str) -> str:

@@ -28,6 +28,7 @@ _CELL_END = re.compile(r"(?<!\\)\|")
 _REFERENCE = re.compile(r" {0,3}\[(?!\^)[^\]]+\]:[ \t]*\S+.*$")
 _FOOTNOTE = re.compile(r" {0,3}\[\^([^\]]+)\]:[ \t]*")
 _FRONT_FIELD = re.compile(r"([A-Za-z][\w-]*):[ \t]*(.*)$")
+_FRONT_ITEM = re.compile(r"[ \t]*-[ \t]+([^:{\[]+)$")
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HTML_BLOCK = re.compile(r" {0,3}<(script|style|pre|table)\b", re.IGNORECASE)
 _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -38,24 +39,47 @@ _MAX_DEPTH = 30
 def read(content: Content) -> ParsedDocument:
     """Elements in order; the title is the front matter's, else the first heading."""
     lines = [line.rstrip("\n") for line in content.text.split("\n")]
-    start, heading = _front_matter(lines)
+    start, fields = _front_matter(lines)
     reader = _Reader()
     reader.blocks(lines[start:])
-    return ParsedDocument(elements=tuple(reader.elements), title=heading)
+    return ParsedDocument(elements=tuple(reader.elements), title=fields.pop("title", None), metadata=fields)
 
 
-def _front_matter(lines: Sequence[str]) -> tuple[int, str | None]:
-    """The number of lines of YAML or TOML front matter, and the title it gives."""
+def _front_matter(lines: Sequence[str]) -> tuple[int, dict[str, str]]:
+    """The number of lines of YAML or TOML front matter, and its fields that hold a text or a list of texts."""
     fence = lines[0].strip()
     if fence not in ("---", "+++"):
-        return 0, None
+        return 0, {}
     end = next((number for number in range(1, min(len(lines), 200)) if lines[number].strip() in (fence, "...")), 0)
     pattern = _FRONT_FIELD if fence == "---" else re.compile(r"([A-Za-z][\w-]*)[ \t]*=[ \t]*(.*)$")
-    fields = [match for line in lines[1:end] if (match := pattern.match(line))]
-    if not fields:
-        return 0, None
-    heading = next((match[2].strip().strip("\"'") for match in fields if match[1].lower() == "title"), "")
-    return end + 1, heading or None
+    fields = _front_fields(lines[1:end], pattern)
+    named = {key: ", ".join(found) for key, found in fields.items() if found and all(found)}
+    return (end + 1, named) if fields else (0, {})
+
+
+def _front_fields(lines: Sequence[str], pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """The texts of each field; an empty one among them says that it holds something else too."""
+    fields: dict[str, list[str]] = {}
+    values: list[str] = []
+    for line in lines:
+        if match := pattern.match(line):
+            values = fields.setdefault(match[1].lower(), [])
+            values += _front_values(match[2])
+        elif match := _FRONT_ITEM.match(line):
+            values += _front_values(match[1])
+        elif line.startswith("["):
+            values = []
+        elif line.strip() and not line.startswith("#"):
+            # A map within the field, or a text of several lines: neither is a value to narrow by.
+            values.append("")
+    return fields
+
+
+def _front_values(text: str) -> list[str]:
+    """The texts of a value: one, or those of a list in square brackets."""
+    text = text.strip()
+    inner = text[1:-1].split(",") if text.startswith("[") and text.endswith("]") else [text]
+    return [value for each in inner if (value := each.strip().strip("\"'"))]
 
 
 @dataclass(slots=True)

@@ -48,15 +48,37 @@ def normalised(data: bytes) -> bytes:
 
 def core_title(data: bytes) -> str | None:
     """The title in an Office file's own properties."""
+    return _core_property(_core_properties(data), "{http://purl.org/dc/elements/1.1/}title") or None
+
+
+#: Properties that say what a file is. Who made and changed it stands there too, and is left there.
+_CORE_METADATA = {
+    "category": "{http://schemas.openxmlformats.org/package/2006/metadata/core-properties}category",
+    "keywords": "{http://schemas.openxmlformats.org/package/2006/metadata/core-properties}keywords",
+    "language": "{http://purl.org/dc/elements/1.1/}language",
+    "created": "{http://purl.org/dc/terms/}created",
+}
+
+
+def core_metadata(data: bytes) -> dict[str, str]:
+    """Category, keywords, language and time of creation, as an Office file's own properties have them."""
+    root = _core_properties(data)
+    return {name: _core_property(root, tag) for name, tag in _CORE_METADATA.items()}
+
+
+def _core_properties(data: bytes) -> etree._Element | None:
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         if "docProps/core.xml" not in package.namelist():
             return None
         properties = package.read("docProps/core.xml")
     try:
-        root = _tree(properties)
+        return _tree(properties)
     except etree.XMLSyntaxError:  # the document itself may still be whole
         return None
-    return (root.findtext("{http://purl.org/dc/elements/1.1/}title") or "").strip() or None
+
+
+def _core_property(root: etree._Element | None, tag: str) -> str:
+    return "" if root is None else (root.findtext(tag) or "").strip()
 
 
 _NOTE_PARTS = (("word/footnotes.xml", "footnote"), ("word/endnotes.xml", "endnote"))

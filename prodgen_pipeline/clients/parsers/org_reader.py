@@ -22,6 +22,8 @@ _KEYWORD = re.compile(r"\s*#\+([\w-]+):\s*(.*)$")
 _ITEM = re.compile(r"(\s*)(?:[-+]|(?<=\s)\*|(\d+[.)]))\s+(?:\[[ X-]\]\s+)?(?=\S)")
 _DRAWER = re.compile(r"\s*:[A-Z_-]+:\s*$", re.IGNORECASE)
 _PLANNING = re.compile(r"\s*(?:SCHEDULED|DEADLINE|CLOSED|CLOCK):")
+#: Keywords that say what the document is.
+_SAYING = frozenset("category filetags keywords language date status type version topic".split())
 _CODE_BLOCKS = frozenset(("src", "example", "export", "verbatim"))
 
 
@@ -29,7 +31,7 @@ def read(content: Content) -> ParsedDocument:
     """Elements in order; the title is `#+TITLE:`, else the first heading."""
     reader = _Reader()
     reader.blocks(content.text.expandtabs(8).split("\n"))
-    return ParsedDocument(elements=tuple(reader.elements), title=reader.title)
+    return ParsedDocument(elements=tuple(reader.elements), title=reader.title, metadata=reader.keywords)
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class _Reader:
 
     elements: list[Element] = field(default_factory=list)
     title: str | None = None
+    #: Of the whole document, each but its first occurrence ignored; those that say how to print or run it left out.
+    keywords: dict[str, str] = field(default_factory=dict)
 
     def blocks(self, lines: Sequence[str]) -> None:
         """Read every block of lines."""
@@ -76,6 +80,8 @@ class _Reader:
                 self.blocks(lines[at + 1 : end])
             return end + 1
         match = _KEYWORD.match(lines[at])
+        if match and match[1].lower() in _SAYING:
+            self.keywords.setdefault(match[1].lower(), match[2].strip(" :").replace(":", ", "))
         if match and match[1].lower() == "title" and self.title is None:
             self.title = match[2].strip() or None
             self.elements.append(title(match[2], 1))

@@ -8,7 +8,7 @@ from unstructured.documents.elements import Title
 from unstructured.partition.pptx import partition_pptx
 
 from prodgen_pipeline.clients.parsers.content import Content, limit_pages, paragraph
-from prodgen_pipeline.clients.parsers.ooxml import core_title, normalised
+from prodgen_pipeline.clients.parsers.ooxml import core_metadata, core_title, normalised
 from prodgen_pipeline.clients.parsers.unstructured_library import LIBRARY, QUIET, translated
 from prodgen_pipeline.core.models import Element, ParsedDocument
 
@@ -29,7 +29,12 @@ def read(content: Content) -> ParsedDocument:
     for number, text in enumerate(notes, start=1):
         slides[number] += [paragraph(text, number)] if text else []
     elements = tuple(element for number in sorted(slides) for element in slides[number])
-    return ParsedDocument(elements=elements, title=core_title(content.data), n_pages=len(notes) or None)
+    return ParsedDocument(
+        elements=elements,
+        title=core_title(content.data),
+        n_pages=len(notes) or None,
+        metadata=core_metadata(content.data),
+    )
 
 
 def _notes(data: bytes) -> list[str]:

@@ -24,6 +24,8 @@ _SIMPLE_BORDER = re.compile(r"=+(?: +=+)+$")
 _GRID_BORDER = re.compile(r"\+(?:-+\+)+$")
 _DIRECTIVE = re.compile(r"\.\. +(?:\|[^|]+\| +)?([A-Za-z][\w:+.-]*?) ?::(?:\s+(.*))?$")
 _NOTE = re.compile(r"\.\. +(\[[^\]]+\])(?:\s+(.*))?$")
+#: Lines that may stand before a document's field list, its title with blank lines, and lines that are looked at.
+_TITLE_LINES, _HEAD_LINES = 6, 64
 _OPTION = re.compile(r":[\w-]+:(?:\s|$)")
 
 _CODE_DIRECTIVES = frozenset(
@@ -53,7 +55,21 @@ def read(content: Content) -> ParsedDocument:
         reader.elements.append(title(heading, 1))
         reader.outer_level = 1
     reader.blocks(lines[start:])
-    return ParsedDocument(elements=tuple(reader.elements), title=heading)
+    metadata = {name: plain_rst(value) for name, value in (fields or _field_list(lines)).items() if name != "Title"}
+    return ParsedDocument(elements=tuple(reader.elements), title=heading, metadata=metadata)
+
+
+def _field_list(lines: Sequence[str]) -> dict[str, str]:
+    """The first field list (`:name: value`) near the top of a document that begins with its title."""
+    head = lines[:_HEAD_LINES]
+    start = next((number for number, line in enumerate(head) if _FIELD.match(line)), len(head))
+    fields: dict[str, str] = {}
+    for line in head[start:]:
+        match = _FIELD.match(line)
+        if match is None:
+            break
+        fields[match[1]] = match[2] or ""
+    return fields if start <= _TITLE_LINES else {}
 
 
 def _header_block(lines: Sequence[str]) -> tuple[int, dict[str, str]]:

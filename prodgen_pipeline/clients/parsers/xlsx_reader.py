@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from openpyxl import load_workbook
 
 from prodgen_pipeline.clients.parsers.content import Content, has_header, limit_pages, paragraph, table, title
-from prodgen_pipeline.clients.parsers.ooxml import core_title, normalised
+from prodgen_pipeline.clients.parsers.ooxml import core_metadata, core_title, normalised
 from prodgen_pipeline.core.models import Element, ParsedDocument
 
 LIBRARY = "openpyxl"
@@ -33,7 +33,12 @@ def read(content: Content) -> ParsedDocument:
         if found and not _DEFAULT_NAME.match(sheet.title):
             elements.append(title(sheet.title, 1, page))
         elements += found
-    return ParsedDocument(elements=tuple(elements), title=core_title(content.data), n_pages=len(sheets))
+    return ParsedDocument(
+        elements=tuple(elements),
+        title=core_title(content.data),
+        n_pages=len(sheets),
+        metadata=core_metadata(content.data),
+    )
 
 
 def _sheet_elements(rows: Iterable[tuple[object, ...]], page: int) -> Iterator[Element]:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from prodgen_pipeline.defs.corpus import shown
+from prodgen_pipeline.defs.corpus import shown, verified
 from prodgen_pipeline.defs.corpus.declarations import (
     GROUP,
     OWNERS,
@@ -12,8 +12,9 @@ from prodgen_pipeline.defs.corpus.declarations import (
     materialize_stage,
 )
 from prodgen_pipeline.defs.partitions import TENANTS
+from prodgen_pipeline.lifecycle import estimates
 from prodgen_pipeline.lifecycle.embedding import Embedding
-from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, Pin, fingerprints
+from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, Pin
 from prodgen_pipeline.lifecycle.runs import Run
 from prodgen_pipeline.resources import Corpus
 from prodgen_pipeline.storage import checks, generations
@@ -39,6 +40,7 @@ CURRENT = "the_index_was_made_from_the_working_configuration"
         dg.AssetCheckSpec(
             MATCHES, asset=EMBEDDED, blocking=True, description="No orphans, nothing lost, counts right."
         ),
+        *verified.index_specs,
         dg.AssetCheckSpec(CURRENT, asset=EMBEDDED, description="If not, a backfill is due; a person starts it."),
     ],
 )
@@ -61,26 +63,33 @@ def _checks(run: Run, pin: Pin) -> list[dg.AssetCheckResult]:
         serving = next(each.generation_id for each in generations.living(tx) if each.state == "serving")
         missing = checks.chunks_without_vectors(tx, pin.place, pin.lineages[CHUNKED], serving)
         match = checks.index_match(tx, serving)
-    wrong = match.n_served_not_indexed + match.n_indexed_not_served + match.n_terms_without_entries + match.n_miscounted
+    wrong = match.n_served_not_indexed + match.n_indexed_not_served + match.n_miscounted
     return [
         dg.AssetCheckResult(check_name=VECTORS, passed=missing == 0, metadata={"chunks_without_vectors": missing}),
         dg.AssetCheckResult(check_name=MATCHES, passed=wrong == 0, metadata=shown.figures(match)),
-        _backfill_due(run, pin, match),
+        *verified.index_results(run, pin),
+        _backfill_due(run),
     ]
 
 
-def _backfill_due(run: Run, pin: Pin, match: checks.IndexMatch) -> dg.AssetCheckResult:
-    """Dagster's graph does not show outdated partitions, so this check does."""
-    working = fingerprints(run.settings.pipeline)
-    stale = [stage for stage, pins in working.items() if pins["lineage"] != pin.lineages[stage]]
+def _backfill_due(run: Run) -> dg.AssetCheckResult:
+    """Dagster's graph does not show outdated partitions, so this check does, with what a backfill would take."""
+    with run.database.transaction(run.tenant.tenant_id) as tx:
+        due = estimates.tell_if_due(tx, run.settings, run.tenant)
+    is_current = due.first_stage is None
     return dg.AssetCheckResult(
         check_name=CURRENT,
-        passed=not stale,
+        passed=is_current,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "documents": match.n_served,
-            "chunks": match.n_entries,
-            "outdated_from": stale[0] if stale else "nothing",
+            "outdated_from": due.first_stage or "nothing",
+            "documents": due.n_documents,
+            "chunks": due.n_chunks,
+            "texts_to_embed": due.n_texts,
+            "tokens": due.n_tokens,
+            "usd": due.usd,
+            "estimated": due.is_estimate,
+            **({} if due.hours is None else {"hours": due.hours}),
         },
-        description="the configuration has changed since the index was made; it serves on as it is" if stale else None,
+        description=None if is_current else f"a backfill is due (backfill_job); the index serves on: {due.summary}",
     )

@@ -12,8 +12,9 @@ import dagster as dg
 
 from prodgen_pipeline.core.errors import IntegrityError
 from prodgen_pipeline.defs.corpus import shown
+from prodgen_pipeline.lifecycle import backfill
 from prodgen_pipeline.lifecycle.engine import Stage
-from prodgen_pipeline.lifecycle.pins import Pin, fingerprints, pins_of
+from prodgen_pipeline.lifecycle.pins import STAGES, Pin, fingerprints, pins_of
 from prodgen_pipeline.lifecycle.runs import Run
 from prodgen_pipeline.lifecycle.sync import ensure_generation, run_pins
 from prodgen_pipeline.resources import Corpus
@@ -25,6 +26,8 @@ RELEASE_GROUP = "release"
 OWNERS = ["team:platform"]
 SAMPLE = 10
 CONSERVATION = "every_document_is_accounted_for"
+#: Dagster's own tag on runs that were launched as a backfill.
+BACKFILL_TAG = "dagster/backfill"
 
 if TYPE_CHECKING:
     Result = dg.MaterializeResult[None]
@@ -70,7 +73,12 @@ def materialize_stage(
     details: Details = no_details,
     own: Checks = no_checks,
 ) -> Result:
-    """Run a stage for every living generation; figures and checks are those of the serving one."""
+    """Run a stage for every generation that is kept up to date; figures and checks are those of the serving one.
+
+    In a run that was launched as a backfill, the next generation is built as well, if the configuration asks for one.
+    """
+    if BACKFILL_TAG in context.run.tags:
+        build_next(context, corpus, stage.name)
     with corpus.run(context) as run:
         living = ensure_generation(run)
         run_pins(run, stage, living)
@@ -79,6 +87,21 @@ def materialize_stage(
             metadata={**shown.counts(run, stage.name), **_sample(run, pin), **details(run, pin)},
             check_results=[_conservation(run, pin), *own(run, pin)],
         )
+
+
+def build_next(context: dg.AssetExecutionContext, corpus: Corpus, stage: str) -> None:
+    """Build this stage of the next generation; with the last one it is complete, and waits for its cut-over."""
+    with corpus.run(context) as run:
+        ensure_generation(run)
+    with corpus.backfill(context, run_id=f"{context.run.run_id}-backfill") as run:
+        opened = backfill.open_next(run)
+        context.log.info(f"backfill: {opened.outcome}, first stage that differs: {opened.first_stage or 'none'}")
+        if opened.generation is None:
+            return
+        if stage == STAGES[-1]:
+            backfill.build(run, opened.generation)
+        else:
+            backfill.build_stage(run, stage, opened.generation)
 
 
 def serving_pin(pins: Sequence[Pin]) -> Pin:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from prodgen_pipeline.defs.corpus import shown
+from prodgen_pipeline.defs.corpus import shown, verified
 from prodgen_pipeline.defs.corpus.declarations import (
     GROUP,
     OWNERS,
@@ -15,6 +15,7 @@ from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.chunking import Chunking
 from prodgen_pipeline.lifecycle.pins import CHUNKED, Pin
 from prodgen_pipeline.lifecycle.runs import Run
+from prodgen_pipeline.lifecycle.verification import most_tokens
 from prodgen_pipeline.resources import Corpus
 from prodgen_pipeline.storage import checks
 
@@ -34,6 +35,7 @@ FITS = "no_chunk_is_longer_than_the_limit"
         dg.AssetCheckSpec(
             FITS, asset=CHUNKED, blocking=True, description="The model would cut off a longer one unseen."
         ),
+        *verified.chunk_specs,
     ],
 )
 def document_chunks(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
@@ -45,7 +47,7 @@ def document_chunks(context: dg.AssetExecutionContext, corpus: Corpus) -> Result
 
 
 def _details(run: Run, pin: Pin) -> shown.Metadata:
-    limit = pin.configuration.chunking.max_tokens
+    limit = most_tokens(pin.configuration.chunking)
     with run.database.transaction(run.tenant.tenant_id) as tx:
         sizes = checks.chunk_sizes(tx, pin.place.lineage, max_tokens=limit)
     steps = {str(limit * step // 10): sizes.get(step, 0) for step in range(1, 11)}
@@ -54,5 +56,6 @@ def _details(run: Run, pin: Pin) -> shown.Metadata:
 
 def _checks(run: Run, pin: Pin) -> list[dg.AssetCheckResult]:
     with run.database.transaction(run.tenant.tenant_id) as tx:
-        shape = checks.chunk_shape(tx, pin.place.lineage, max_tokens=pin.configuration.chunking.max_tokens)
-    return [dg.AssetCheckResult(check_name=FITS, passed=shape.n_too_long == 0, metadata=shown.figures(shape))]
+        shape = checks.chunk_shape(tx, pin.place.lineage, max_tokens=most_tokens(pin.configuration.chunking))
+    fits = dg.AssetCheckResult(check_name=FITS, passed=shape.n_too_long == 0, metadata=shown.figures(shape))
+    return [fits, *verified.chunk_results(run, pin)]

@@ -36,11 +36,11 @@ def raw_documents(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
     A rename keeps the document. A listing that is not complete deletes nothing; a mass delete waits for a person.
     """
     with corpus.run(context) as run:
-        living = ensure_generation(run)
+        ensure_generation(run)
         with run.database.transaction(run.tenant.tenant_id) as tx:
             known = sources.list_all(tx)
         for source in known:
-            observation.observe(run, source, living)
+            observation.observe(run, source)
         return dg.MaterializeResult(
             metadata={**shown.counts(run, RAW), **shown.quarantine(run, RAW), **_sources(run)},
             check_results=[_recorded(run), _listed(run)],

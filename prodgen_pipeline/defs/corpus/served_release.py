@@ -40,7 +40,6 @@ def served_release(context: dg.AssetExecutionContext, corpus: Corpus) -> Result:
             "release": release.release_id,
             "generation": release.generation_id,
             "served_at": dg.MetadataValue.timestamp(release.served_at),
-            "chunks": release.n_chunks,
             "fingerprints": dg.MetadataValue.table(rows),
         },
         check_results=[dg.AssetCheckResult(check_name=NAMES, passed=serving == {release.generation_id})],

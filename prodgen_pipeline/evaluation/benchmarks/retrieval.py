@@ -16,6 +16,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from prodgen_pipeline.core.configuration import RetrievalConfig
 from prodgen_pipeline.core.errors import NotFound, UsageError
 from prodgen_pipeline.core.metrics import ndcg_at_k, recall_at_k
 from prodgen_pipeline.evaluation.benchmarks.scratch import Scratch, scratch, sync_in_own_process
@@ -46,8 +47,9 @@ class RetrievalScores:
     """Means over the questions, one way of ranking."""
 
     mode: str
-    #: Share of the dense half in the fused score.
+    #: Share of the dense half in the fused score, and what the nearness of the question's terms adds to it.
     dense_weight: float
+    proximity_weight: float
     ndcg_at_10: float
     recall_at_10: float
 
@@ -80,15 +82,24 @@ def measure_retrieval(
         progress(f"{judged.name}: indexing {len(judged.passages)} passages")
         n_chunks = sync_in_own_process(at).chunks_embedded
         scores = []
-        for mode, weight in (("dense", 1.0), ("lexical", 0.0), ("hybrid", settings.retrieval.dense_weight)):
+        for mode, retrieval in _modes(settings.retrieval).items():
             progress(f"{judged.name}: {len(judged.grades)} questions, {mode}")
-            _serve(at, weight)
+            _serve(at, retrieval)
             ask = searcher(at.settings, at.databases, at.tenant, k=N_HITS)
-            scores.append(_rank_all(judged, ask, id_of, mode, weight))
+            scores.append(_rank_all(judged, ask, id_of, mode, retrieval))
     return RetrievalReport(
         name=judged.name, n_passages=len(judged.passages), n_chunks=n_chunks, n_questions=len(judged.grades),
         scores=tuple(scores),
     )  # fmt: skip
+
+
+def _modes(configured: RetrievalConfig) -> dict[str, RetrievalConfig]:
+    """Each half alone, in the order of its own scores, and what is served."""
+    return {
+        "dense": replace(configured, dense_weight=1.0, proximity_weight=0.0),
+        "lexical": replace(configured, dense_weight=0.0, proximity_weight=0.0),
+        "hybrid": configured,
+    }
 
 
 def read_judged_set(folder: Path, max_questions: int = 0) -> JudgedSet:
@@ -114,22 +125,25 @@ def read_judged_set(folder: Path, max_questions: int = 0) -> JudgedSet:
     )
 
 
-def _rank_all(judged: JudgedSet, ask: Ask, id_of: Mapping[str, str], mode: str, weight: float) -> RetrievalScores:
+def _rank_all(
+    judged: JudgedSet, ask: Ask, id_of: Mapping[str, str], mode: str, retrieval: RetrievalConfig
+) -> RetrievalScores:
     ndcg, recall = [], []
     for question_id, grades in judged.grades.items():
         hits = ask(judged.questions[question_id]).hits
-        # The best chunk of a passage stands for it.
+        # Grades are of passages, however many chunks one was cut into: the best chunk stands for it.
         ranked = list(dict.fromkeys(id_of[hit.uri] for hit in hits))[:DEPTH]
         ndcg.append(ndcg_at_k(ranked, {passage: grade for passage, grade in grades.items()}, DEPTH))
         recall.append(recall_at_k(ranked, list(grades), DEPTH))
     return RetrievalScores(
-        mode=mode, dense_weight=weight, ndcg_at_10=round(fmean(ndcg), 4), recall_at_10=round(fmean(recall), 4)
-    )
+        mode=mode, dense_weight=retrieval.dense_weight, proximity_weight=retrieval.proximity_weight,
+        ndcg_at_10=round(fmean(ndcg), 4), recall_at_10=round(fmean(recall), 4),
+    )  # fmt: skip
 
 
-def _serve(at: Scratch, dense_weight: float) -> None:
-    """Serve a release that ranks with this weight."""
-    configured = replace(at.settings, retrieval=replace(at.settings.retrieval, dense_weight=dense_weight))
+def _serve(at: Scratch, retrieval: RetrievalConfig) -> None:
+    """Serve a release that ranks in this way."""
+    configured = replace(at.settings, retrieval=retrieval)
     with at.databases.pipeline.transaction(at.tenant.tenant_id) as tx:
         serving = next(each for each in generations.living(tx) if each.state == "serving")
         contents = releases.manifest(configured, serving)

@@ -62,11 +62,13 @@ class SyncFigures:
 
 
 @contextmanager
-def scratch(settings: Settings, folders: Mapping[str, Path]) -> Iterator[Scratch]:
+def scratch(
+    settings: Settings, folders: Mapping[str, Path], *, groups: Mapping[str, list[str]] | None = None
+) -> Iterator[Scratch]:
     """Start a server on a temporary home and register copies of the folders as sources of one tenant.
 
-    The configuration is that of `settings`; its home, databases and object store are not used. Raises NotFound for a
-    folder that is not there.
+    The configuration is that of `settings`; its home, databases and object store are not used. `groups` says who may
+    read a source, by its name; without it everybody may. Raises NotFound for a folder that is not there.
     """
     for folder in folders.values():
         if not folder.is_dir():
@@ -82,7 +84,7 @@ def scratch(settings: Settings, folders: Mapping[str, Path]) -> Iterator[Scratch
                 yield Scratch(
                     settings=own,
                     databases=databases,
-                    tenant=_register(databases, copies),
+                    tenant=_register(databases, copies, groups or {}),
                     postgres_pid=embedded.status(own.require_home()).postgres_pid,
                     folders=copies,
                 )
@@ -138,10 +140,10 @@ def _own_settings(settings: Settings, home: Path) -> Settings:
     )  # fmt: skip
 
 
-def _register(databases: Databases, folders: Mapping[str, Path]) -> Tenant:
+def _register(databases: Databases, folders: Mapping[str, Path], groups: Mapping[str, list[str]]) -> Tenant:
     with databases.pipeline.transaction() as tx:
         tenant = tenants.add(tx, TENANT)
     with databases.pipeline.transaction(tenant.tenant_id) as tx:
         for name, folder in folders.items():
-            sources.add(tx, name, str(folder), include=[], exclude=[], groups=[])
+            sources.add(tx, name, str(folder), include=[], exclude=[], groups=groups.get(name, []))
     return tenant

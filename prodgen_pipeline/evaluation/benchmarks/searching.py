@@ -15,7 +15,7 @@ from prodgen_pipeline.core.metrics import percentile
 from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.evaluation.benchmarks.scratch import scratch, sync_in_own_process
 from prodgen_pipeline.serving.search import SearchResult
-from prodgen_pipeline.serving.service import QueryService
+from prodgen_pipeline.serving.service import QueryService, embedder_of
 from prodgen_pipeline.settings import Settings
 from prodgen_pipeline.storage import documents, sources
 from prodgen_pipeline.storage.connection import Databases
@@ -95,15 +95,13 @@ def measure_tenant(
     loads = []
     for n_clients in clients:
         progress(f"{len(questions)} searches by {n_clients} {'client' if n_clients == 1 else 'clients'}")
-        loads.append(_under_load(ask, questions, n_clients))
+        loads.append(under_load(ask, questions, n_clients))
     return SearchReport(n_documents=_n_documents(databases, tenant), n_chunks=len(texts), loads=tuple(loads))
 
 
 def searcher(settings: Settings, databases: Databases, tenant: Tenant, *, k: int = N_RESULTS) -> Ask:
     """A function from question to hits on the real query path, for a reader who is in every group of the tenant."""
-    from prodgen_pipeline.clients.embedding import local_embedder
-
-    service = QueryService(settings, databases.serving, embedder=local_embedder)
+    service = QueryService(settings, databases.serving, embedder=embedder_of(settings, purpose="query"))
     with databases.pipeline.transaction(tenant.tenant_id) as tx:
         groups = {group for source in sources.list_all(tx) for group in source.groups}
     reader = Reader(groups=tuple(sorted(groups)))
@@ -132,7 +130,9 @@ def percentiles(values: Iterable[float]) -> Percentiles:
     return Percentiles(**{f"p{share}": round(percentile(ordered, share / 100), 2) for share in (50, 95, 99)})
 
 
-def _under_load(ask: Ask, questions: Sequence[str], n_clients: int) -> Load:
+def under_load(ask: Ask, questions: Sequence[str], n_clients: int) -> Load:
+    """Let clients search one question after the other, each its own part of them."""
+
     def client(own: Sequence[str]) -> list[tuple[float, dict[str, float]]]:
         seen = []
         for question in own:
