@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
+from prodgen_pipeline.core.configuration import RetrievalConfig
+from prodgen_pipeline.core.retrieval import effort
 from prodgen_pipeline.lifecycle.pins import STAGES, pins_of
 from prodgen_pipeline.lifecycle.runs import Run
 from prodgen_pipeline.storage import checks as counted
@@ -15,10 +17,9 @@ from prodgen_pipeline.storage import generations
 from prodgen_pipeline.storage.database import Transaction
 from prodgen_pipeline.storage.generations import Generation
 
-#: Questions of the recall check, hits a question, and how many the vector index is asked for, as a search does.
+#: Questions of the recall check, and hits a question.
 N_QUESTIONS = 50
 RECALL_AT = 10
-EFFORT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,9 @@ def _recall(tx: Transaction, generation: Generation, least: float) -> Check:
     row = next(each for each in generations.list_all(tx) if each["generation_id"] == generation.generation_id)
     if row["vector_index_at"] is None:
         return Check(name="recall", passed=True, message="vectors are compared one by one: nothing can be missed")
-    n_expected, n_found = generations.recalled(tx, generation, n_questions=N_QUESTIONS, k=RECALL_AT, effort=EFFORT)
+    # As a search of the default configuration does.
+    wanted = effort(RetrievalConfig().n_candidates)
+    n_expected, n_found = generations.recalled(tx, generation, n_questions=N_QUESTIONS, k=RECALL_AT, effort=wanted)
     if not n_expected:
         return Check(name="recall", passed=None, message="inconclusive: there is nothing to search for")
     recall = n_found / n_expected

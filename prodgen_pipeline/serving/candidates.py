@@ -21,6 +21,7 @@ from prodgen_pipeline.core.retrieval import (
     SearchFilter,
     by_budget,
     dense_plan,
+    effort,
     falls_short,
 )
 from prodgen_pipeline.governance.releases import ServedRelease
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Vectors that the index looks at for each one wanted, and at most: recall@10 of the vectors alone is .95 with one, .98
-#: with two (100,000 chunks).
-EFFORT, MAX_EFFORT = 2, 1_000
 #: Terms of one question that are looked up; a pasted page would ask for thousands of lists.
 MAX_TERMS = 64
 
@@ -132,9 +130,7 @@ def _dense(
     }  # fmt: skip
     if plan is DensePlan.APPROXIMATE and not exact:
         dimensions = release.manifest["embedding"]["dimensions"]
-        rows = tx.dicts(
-            "search.dense_approximate", dimensions=dimensions, effort=min(MAX_EFFORT, EFFORT * limit), **asked
-        )
+        rows = tx.dicts("search.dense_approximate", dimensions=dimensions, effort=effort(limit), **asked)
         if not falls_short(n_found=len(rows), limit=limit, n_visible=reach.n_chunks, n_documents=n_documents):
             return _similarities(rows), plan
         plan = DensePlan.EXACT_AFTER_APPROXIMATE
