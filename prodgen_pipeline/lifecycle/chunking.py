@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prodgen_pipeline.core.chunking_profiles import profile_for
+from prodgen_pipeline.core.chunking.profiles import profile_for
 from prodgen_pipeline.core.configuration import ChunkingConfig
 from prodgen_pipeline.core.errors import DocumentRejected
 from prodgen_pipeline.core.models import Chunk, QuarantineReason

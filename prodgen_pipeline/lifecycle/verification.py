@@ -7,8 +7,8 @@ for a run (defs).
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from prodgen_pipeline.core.chunking.measured import document_text
 from prodgen_pipeline.core.configuration import ChunkingConfig
-from prodgen_pipeline.core.measured import document_text
 from prodgen_pipeline.core.serialization import unpack
 from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, REDACTED, STAGES, from_json
 from prodgen_pipeline.storage import checks, outputs

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from prodgen_pipeline.clients.tokenizer import WordPieceTokenizer
 from prodgen_pipeline.core.chunking import chunk
-from prodgen_pipeline.core.code_structure import statements
+from prodgen_pipeline.core.chunking.code_structure import statements
 from prodgen_pipeline.core.configuration import ChunkingConfig
 from prodgen_pipeline.core.models import Element, ElementType
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prodgen_pipeline.core.parents import parents
+from prodgen_pipeline.core.chunking.parents import parents
 
 PATHS = [(1,), (1, 2), (1, 2), (1, 3), (4,), (4,), (4,)]
 

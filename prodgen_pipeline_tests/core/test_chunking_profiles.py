@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prodgen_pipeline.core.chunking_profiles import largest_max_tokens, profile_for
+from prodgen_pipeline.core.chunking.profiles import largest_max_tokens, profile_for
 from prodgen_pipeline.core.configuration import ChunkingConfig, ChunkingProfile
 from prodgen_pipeline.core.errors import ConfigurationError
 from prodgen_pipeline.lifecycle.pins import as_json, from_json

@@ -1,4 +1,4 @@
-"""Source code: one element with its language, as it stands; where it may be cut is `core.code_structure`'s."""
+"""Source code: one element with its language, as it stands; where it may be cut is `core.chunking.code_structure`'s."""
 
 from prodgen_pipeline.clients.parsers.content import Content
 from prodgen_pipeline.core.models import Element, ElementType, ParsedDocument

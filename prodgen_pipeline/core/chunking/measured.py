@@ -7,10 +7,10 @@ Belongs here: places in a document and what they cost. Does not: where to cut (`
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from prodgen_pipeline.core.chunking.mail_quotes import quote_borders
+from prodgen_pipeline.core.chunking.sections import ROOT, Headings, Section, is_named_by_title, join_small, sections
 from prodgen_pipeline.core.configuration import ChunkingConfig
-from prodgen_pipeline.core.mail_quotes import quote_borders
 from prodgen_pipeline.core.models import Element, ElementType
-from prodgen_pipeline.core.sections import ROOT, Headings, Section, is_named_by_title, join_small, sections
 from prodgen_pipeline.core.word_pieces import PieceMap, Tokenizer
 
 SEPARATOR = "\n\n"

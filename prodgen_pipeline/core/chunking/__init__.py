@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 
+from prodgen_pipeline.core.chunking.cutting import Cut, cut_group, parting_nothing
+from prodgen_pipeline.core.chunking.measured import SEPARATOR, Document, document_text
+from prodgen_pipeline.core.chunking.parents import parents
 from prodgen_pipeline.core.configuration import ChunkingConfig
-from prodgen_pipeline.core.cutting import Cut, cut_group, parting_nothing
-from prodgen_pipeline.core.measured import SEPARATOR, Document, document_text
 from prodgen_pipeline.core.models import Chunk, Element
-from prodgen_pipeline.core.parents import parents
 from prodgen_pipeline.core.word_pieces import Tokenizer, spoken
 
 __all__ = ["SEPARATOR", "VERSION", "Tokenizer", "chunk", "document_text"]

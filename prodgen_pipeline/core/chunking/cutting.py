@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from prodgen_pipeline.core.code_structure import Statement, statements
-from prodgen_pipeline.core.measured import Document
+from prodgen_pipeline.core.chunking.code_structure import Statement, statements
+from prodgen_pipeline.core.chunking.measured import Document
+from prodgen_pipeline.core.chunking.sections import Section
 from prodgen_pipeline.core.models import Element, ElementType
 from prodgen_pipeline.core.redaction import PSEUDONYM
-from prodgen_pipeline.core.sections import Section
 from prodgen_pipeline.core.sentences import sentence_ends
 
 #: Where an element may be cut when it must be, best first; None stands for sentence ends.
