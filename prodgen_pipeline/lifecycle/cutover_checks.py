@@ -115,7 +115,7 @@ def _recall(tx: Transaction, generation: Generation, least: float) -> Check:
     wanted = effort(RetrievalConfig().n_candidates)
     n_expected, n_found = generations.recalled(tx, generation, n_questions=N_QUESTIONS, k=RECALL_AT, effort=wanted)
     if not n_expected:
-        return Check(name="recall", passed=None, message="inconclusive: there is nothing to search for")
+        return Check(name="recall", passed=None, message="there is nothing to search for")
     recall = n_found / n_expected
     return Check(
         name="recall",
@@ -127,10 +127,10 @@ def _recall(tx: Transaction, generation: Generation, least: float) -> Check:
 
 def _golden(judge: Judge | None, generation: Generation, serving: Generation, most: float) -> Check:
     if judge is None:
-        return Check(name="golden_set", passed=None, message="inconclusive: no golden questions were asked")
+        return Check(name="golden_set", passed=None, message="no golden questions were asked")
     new, old = judge(generation), judge(serving)
     if not new.n_cases:
-        return Check(name="golden_set", passed=None, message="inconclusive: the tenant has no golden cases")
+        return Check(name="golden_set", passed=None, message="the tenant has no golden cases")
     return Check(
         name="golden_set",
         passed=new.recall >= old.recall - most,
