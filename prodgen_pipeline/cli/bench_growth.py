@@ -43,7 +43,7 @@ def scale(
     for report in reports:
         print(
             f"{report.n_documents:,} documents, {report.n_chunks:,} chunks, {report.database_mb:,} MB; indexed in "
-            f"{report.indexing_seconds} s without embedding, vector index in {report.vector_index_seconds} s"
+            f"{report.indexing_seconds} s without embedding"
         )
         print_table(("reader sees", "chunks", "recall@10", "short", "plans", "p50 ms", "p95 ms"), _reader_rows(report))
         loads = [(load.n_clients, load.per_second, load.latency_ms.p50, load.latency_ms.p95) for load in report.loads]

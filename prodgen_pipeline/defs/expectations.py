@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from prodgen_pipeline.core.chunking.profiles import largest_max_tokens
 from prodgen_pipeline.defs.corpus import shown
 from prodgen_pipeline.defs.corpus.verified import whole_indexes_are_right
 from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, from_json
-from prodgen_pipeline.lifecycle.verification import NORM_TOLERANCE, most_tokens
+from prodgen_pipeline.lifecycle.verification import NORM_TOLERANCE
 from prodgen_pipeline.resources import Corpus
 from prodgen_pipeline.storage import checks, generations, tenants
 from prodgen_pipeline.storage.database import Transaction
@@ -102,7 +103,7 @@ def expectations(stage: str, generation: Generation) -> list[Expected]:
             ("expect_compound_columns_to_be_unique", {"column_list": ["document_id", "version", "ordinal"]}),
             (
                 "expect_column_values_to_be_between",
-                {"column": "n_tokens", "min_value": 1, "max_value": most_tokens(configuration.chunking)},
+                {"column": "n_tokens", "min_value": 1, "max_value": largest_max_tokens(configuration.chunking)},
             ),
             ("expect_column_values_to_be_between", {"column": "n_span_chars", "min_value": 1}),
             # Later chunks of tables and of code repeat lines and are longer than their span; none is shorter.

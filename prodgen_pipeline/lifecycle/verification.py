@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from prodgen_pipeline.core.chunking.measured import document_text
-from prodgen_pipeline.core.configuration import ChunkingConfig
 from prodgen_pipeline.core.serialization import unpack
 from prodgen_pipeline.lifecycle.pins import CHUNKED, EMBEDDED, REDACTED, STAGES, from_json
 from prodgen_pipeline.storage import checks, outputs
@@ -88,8 +87,3 @@ def _stands_in(document: str, span: ChunkSpan) -> bool:
     return repeated.endswith("\n") and all(
         document.find(line, 0, span.start_char) >= 0 for line in repeated[:-1].split("\n")
     )
-
-
-def most_tokens(config: ChunkingConfig) -> int:
-    """The longest chunk that any source's profile allows."""
-    return max(config.max_tokens, *(profile.max_tokens or 0 for profile in config.profiles.values()), 0)

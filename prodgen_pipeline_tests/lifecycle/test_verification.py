@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from prodgen_pipeline.core.chunking.profiles import largest_max_tokens
 from prodgen_pipeline.core.configuration import ChunkingConfig, ChunkingProfile
 from prodgen_pipeline.lifecycle.sync import open_run, sync_tenant
 from prodgen_pipeline.lifecycle.verification import (
     IndexFaults,
     chunks_unlike_their_text,
     index_faults,
-    most_tokens,
     n_unaccounted,
 )
 from prodgen_pipeline.settings import load_settings
@@ -176,5 +176,5 @@ def test_a_sample_of_chunked_documents_is_bounded(tx: Transaction) -> None:
 
 def test_the_longest_chunk_is_that_of_the_largest_profile() -> None:
     profiles = {"code": ChunkingProfile(max_tokens=400), "mail": ChunkingProfile(min_tokens=10)}
-    assert most_tokens(ChunkingConfig()) == 250
-    assert most_tokens(ChunkingConfig(profiles=profiles)) == 400
+    assert largest_max_tokens(ChunkingConfig()) == 250
+    assert largest_max_tokens(ChunkingConfig(profiles=profiles)) == 400

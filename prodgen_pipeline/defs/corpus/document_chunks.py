@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from prodgen_pipeline.core.chunking.profiles import largest_max_tokens
 from prodgen_pipeline.defs.corpus import shown, verified
 from prodgen_pipeline.defs.corpus.declarations import (
     GROUP,
@@ -15,7 +16,6 @@ from prodgen_pipeline.defs.partitions import TENANTS
 from prodgen_pipeline.lifecycle.chunking import Chunking
 from prodgen_pipeline.lifecycle.pins import CHUNKED, Pin
 from prodgen_pipeline.lifecycle.runs import Run
-from prodgen_pipeline.lifecycle.verification import most_tokens
 from prodgen_pipeline.resources import Corpus
 from prodgen_pipeline.storage import checks
 
@@ -47,7 +47,7 @@ def document_chunks(context: dg.AssetExecutionContext, corpus: Corpus) -> Result
 
 
 def _details(run: Run, pin: Pin) -> shown.Metadata:
-    limit = most_tokens(pin.configuration.chunking)
+    limit = largest_max_tokens(pin.configuration.chunking)
     with run.database.transaction(run.tenant.tenant_id) as tx:
         sizes = checks.chunk_sizes(tx, pin.place.lineage, max_tokens=limit)
     steps = {str(limit * step // 10): sizes.get(step, 0) for step in range(1, 11)}
@@ -56,6 +56,6 @@ def _details(run: Run, pin: Pin) -> shown.Metadata:
 
 def _checks(run: Run, pin: Pin) -> list[dg.AssetCheckResult]:
     with run.database.transaction(run.tenant.tenant_id) as tx:
-        shape = checks.chunk_shape(tx, pin.place.lineage, max_tokens=most_tokens(pin.configuration.chunking))
+        shape = checks.chunk_shape(tx, pin.place.lineage, max_tokens=largest_max_tokens(pin.configuration.chunking))
     fits = dg.AssetCheckResult(check_name=FITS, passed=shape.n_too_long == 0, metadata=shown.figures(shape))
     return [fits, *verified.chunk_results(run, pin)]

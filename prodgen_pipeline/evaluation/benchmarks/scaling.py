@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 from prodgen_pipeline.clients.embedding import local_embedder
 from prodgen_pipeline.core.models import Reader
-from prodgen_pipeline.core.retrieval import EXACT_CHUNKS
 from prodgen_pipeline.evaluation.benchmarks.drawn import DrawnVectors, Pool, draw_documents, read_pool
 from prodgen_pipeline.evaluation.benchmarks.filling import fill
 from prodgen_pipeline.evaluation.benchmarks.scratch import Scratch, scratch
@@ -21,7 +20,6 @@ from prodgen_pipeline.evaluation.benchmarks.searching import Load, Percentiles, 
 from prodgen_pipeline.serving.search import SearchResult
 from prodgen_pipeline.serving.service import QueryService, embedder_of
 from prodgen_pipeline.settings import Settings
-from prodgen_pipeline.storage import vector_index
 from prodgen_pipeline.storage.generations import Generation
 
 #: Share of the documents that a reader in the group of that name sees; every group's readers see the smaller ones' too.
@@ -53,9 +51,8 @@ class ScaleReport:
 
     n_documents: int
     n_chunks: int
-    #: Wall seconds: all stages but embedding, and the vector index (0 where the corpus is too small for one).
+    #: Wall seconds of all stages but embedding, the vector index included.
     indexing_seconds: float
-    vector_index_seconds: float
     database_mb: float
     readers: tuple[ReaderFigures, ...]
     loads: tuple[Load, ...]
@@ -80,10 +77,7 @@ def measure_scaling(
             progress(f"indexing about {n_chunks:,} chunks")
             generation = fill(at, vectors, progress)
             indexed = time.perf_counter()
-            progress("building the vector index")
-            vector_index.build_missing(at.databases.pipeline, at.tenant.tenant_id, at_least=EXACT_CHUNKS)
-            built = time.perf_counter()
-            return _measure(at, generation, n_questions, clients, progress, indexed - started, built - indexed)
+            return _measure(at, generation, n_questions, clients, progress, indexed - started)
 
 
 def _write(pool: Pool, folder: Path, n: int) -> dict[str, Path]:
@@ -109,7 +103,6 @@ def _measure(
     clients: Sequence[int],
     progress: Callable[[str], None],
     indexing_seconds: float,
-    vector_index_seconds: float,
 ) -> ScaleReport:
     service = QueryService(at.settings, at.databases.serving, embedder=embedder_of(at.settings, purpose="query"))
     with at.databases.pipeline.transaction(at.tenant.tenant_id) as tx:
@@ -132,7 +125,7 @@ def _measure(
         loads.append(under_load(ask, questions, n_clients))
     return ScaleReport(
         n_documents=facts["n_documents"], n_chunks=facts["n_chunks"], indexing_seconds=round(indexing_seconds, 1),
-        vector_index_seconds=round(vector_index_seconds, 1), database_mb=round(facts["database_bytes"] / 1e6, 1),
+        database_mb=round(facts["database_bytes"] / 1e6, 1),
         readers=tuple(readers), loads=tuple(loads),
     )  # fmt: skip
 

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from prodgen_pipeline.clients.embedding import local_embedder
 from prodgen_pipeline.core.errors import IntegrityError
 from prodgen_pipeline.core.models import Reader
-from prodgen_pipeline.core.retrieval import EXACT_CHUNKS
 from prodgen_pipeline.evaluation.benchmarks.drawn import DrawnVectors, Pool, draw_documents, read_pool
 from prodgen_pipeline.evaluation.benchmarks.filling import fill
 from prodgen_pipeline.evaluation.benchmarks.scratch import Scratch, scratch
@@ -21,7 +20,7 @@ from prodgen_pipeline.evaluation.benchmarks.searching import Percentiles, made_q
 from prodgen_pipeline.lifecycle.sync import open_run, sync_tenant
 from prodgen_pipeline.serving.service import QueryService, embedder_of
 from prodgen_pipeline.settings import Settings
-from prodgen_pipeline.storage import sources, tenants, vector_index
+from prodgen_pipeline.storage import sources, tenants
 
 #: Sentences of a document: one chunk.
 DOCUMENT_SENTENCES = 5
@@ -85,7 +84,6 @@ def measure_tenancy(
         small_alone = known.measure(watched)
         progress(f"one of {large_documents:,}")
         large = known.add("large", large_documents, seed=-1, progress=progress)
-        vector_index.build_missing(at.databases.pipeline, large.tenant.tenant_id, at_least=EXACT_CHUNKS)
         large_first, small_beside_large = known.measure([large]), known.measure(watched)
         for number in range(WATCHED, n_tenants):
             known.add(f"small-{number}", documents_each, seed=number)
