@@ -67,7 +67,8 @@ class EmbeddedServer:
 
     #: Seconds it lives on after the last command that used it.
     linger_seconds: float = 10.0
-    shared_buffers: str = "256MB"
+    #: As PostgreSQL writes it; empty: a quarter of the memory, at most 2 GB.
+    shared_buffers: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 Belongs here: the decision, as a function of sizes. Does not: the statements (storage), joining scores (`fusion`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -65,16 +64,3 @@ def falls_short(*, n_found: int, limit: int, n_visible: int, n_documents: int | 
 def effort(limit: int) -> int:
     """How many vectors an approximate search for `limit` looks at (HNSW's ef)."""
     return min(MAX_EFFORT, EFFORT * limit)
-
-
-def by_budget(frequency: Mapping[str, int], *, budget: int) -> tuple[list[str], list[str]]:
-    """Divide terms into those whose postings are added up, the rarest first and at least one, and the frequent rest."""
-    rare: list[str] = []
-    spent = 0
-    ordered = sorted(frequency, key=lambda term: (frequency[term], term))
-    for term in ordered:
-        spent += frequency[term]
-        if rare and spent > budget:
-            break
-        rare.append(term)
-    return rare, ordered[len(rare) :]

@@ -19,7 +19,6 @@ from prodgen_pipeline.core.retrieval import (
     RESCORED,
     DensePlan,
     SearchFilter,
-    by_budget,
     dense_plan,
     effort,
     falls_short,
@@ -159,21 +158,22 @@ def _lexical(
     say little, are looked up only for the best of these and for `also`.
     """
     generation = release.generation_id
-    rows = tx.dicts("search.term_sizes", generation_id=generation, terms=list(asked))
+    budget = reach.n_terms + 1 if exact else POSTINGS_BUDGET
+    rows = tx.dicts("search.term_lists", generation_id=generation, terms=list(asked), budget=budget)
     frequency = {row["term"]: row["n"] for row in rows}
     idf = {
         term: weight * math.log1p((reach.n_chunks - n + 0.5) / (n + 0.5))
         for term, weight in asked.items()
         for n in (frequency.get(term, 0),)
     }
-    rare, frequent = by_budget(frequency, budget=reach.n_terms + 1 if exact else POSTINGS_BUDGET)
     bm25 = Bm25(k1=config.bm25_k1, b=config.bm25_b, mean_length=max(1.0, reach.n_terms / reach.n_chunks))
-    summed = add_up(_lists(tx, generation, rare), idf, bm25)
+    summed = add_up({row["term"]: row["postings"] for row in rows if row["postings"]}, idf, bm25)
     chunks = list(dict.fromkeys([*summed.best(max(limit, RESCORED), _allowed(tx, generation, reach)), *also]))
     scores = summed.of(chunks)
+    frequent = [row["term"] for row in rows if not row["postings"]]
     if frequent and chunks:
-        blocks = [row["block"] for row in tx.dicts("search.blocks_of", generation_id=generation, chunk_ids=chunks)]
-        rest = add_up(_lists(tx, generation, frequent, blocks), idf, bm25).of(chunks)
+        parts = tx.dicts("search.term_lists_of", generation_id=generation, terms=frequent, chunk_ids=chunks)
+        rest = add_up({row["term"]: row["postings"] for row in parts}, idf, bm25).of(chunks)
         scores = [(a + c, b + d) for (a, b), (c, d) in zip(scores, rest, strict=True)]
     whole = sum(idf.values()) or 1.0
     scored = {chunk: (score, held / whole) for chunk, (score, held) in zip(chunks, scores, strict=True)}
@@ -189,15 +189,6 @@ def _allowed(tx: Transaction, generation: int, reach: _Reach) -> set[int] | None
         return None
     rows = tx.dicts("search.chunks_of", generation_id=generation, document_ids=reach.document_ids)
     return {row["chunk_id"] for row in rows}
-
-
-def _lists(
-    tx: Transaction, generation: int, terms: Sequence[str], blocks: list[int] | None = None
-) -> dict[str, list[bytes]]:
-    lists: dict[str, list[bytes]] = {term: [] for term in terms}
-    for row in tx.dicts("search.postings", generation_id=generation, terms=list(terms), blocks=blocks) if terms else ():
-        lists[row["term"]].append(row["postings"])
-    return {term: packed for term, packed in lists.items() if packed}
 
 
 def vector_text(vector: "NDArray[np.float32]") -> str:

@@ -74,8 +74,8 @@ def lease_addresses(settings: Settings, *, progress: Callable[[str], None] = lam
     home = settings.require_home()
     options = settings.embedded
     with embedded.lease(
-        home, linger_seconds=options.linger_seconds, extra_settings={"shared_buffers": options.shared_buffers},
-        progress=progress,
+        home, linger_seconds=options.linger_seconds, progress=progress,
+        extra_settings={"shared_buffers": options.shared_buffers} if options.shared_buffers else {},
     ) as server:  # fmt: skip
         yield Addresses(
             owner=server.dsn(_DATABASE, embedded.OWNER),

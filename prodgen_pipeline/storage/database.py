@@ -48,7 +48,7 @@ class Transaction:
     def dicts(self, name: str, /, **params: object) -> list[dict[str, Any]]:
         """Run a statement and return its rows as dictionaries, for output that is JSON anyway."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(statement(name), self._with_tenant(params)).fetchall()
+            return cursor.execute(statement(name), self._with_tenant(params), binary=True).fetchall()
 
     def stream(self, name: str, record: type[Row], /, **params: object) -> Iterator[Row]:
         """Like `rows`, without holding them all."""

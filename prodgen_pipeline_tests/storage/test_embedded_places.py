@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prodgen_pipeline.core.errors import ConfigurationError, DatabaseUnavailable
-from prodgen_pipeline.storage.embedded.cluster import check_data_version, data_version, reasons
+from prodgen_pipeline.storage.embedded.cluster import check_data_version, data_version, reasons, shared_buffers_mb
 from prodgen_pipeline.storage.embedded.control import (
     Report,
     Request,
@@ -179,3 +179,8 @@ def test_a_request_survives_the_socket(request):
 def test_noise_on_the_socket_is_no_request(noise):
     with pytest.raises(ValueError):  # noqa: PT011 - JSON's, Unicode's and our own are all ValueErrors
         decode_request(noise)
+
+
+@pytest.mark.parametrize(("gigabytes", "expected"), [(0.25, 128), (2, 512), (24, 2048), (512, 2048)])
+def test_the_database_caches_a_quarter_of_the_memory_within_bounds(gigabytes: float, expected: int) -> None:
+    assert shared_buffers_mb(int(gigabytes * 2**30)) == expected

@@ -35,20 +35,27 @@ FROM unnest(%(chunk_ids)s::bigint[]) AS x (chunk_id)
 JOIN corpus.index_entries e ON e.tenant_id = %(tenant_id)s AND e.generation_id = %(generation_id)s
     AND e.chunk_id = x.chunk_id;
 
--- term_sizes --
--- In how many chunks each term is, among what the reader may see: scores tell nothing about the rest.
-SELECT term, (sum(octet_length(postings)) / 12)::bigint AS n FROM corpus.index_terms
-WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s AND term = ANY (%(terms)s) GROUP BY term;
+-- term_lists --
+-- In how many chunks each term is, among what the reader may see (scores tell nothing about the rest), and the lists of the
+-- rarest, as many as the budget of postings allows and one at least.
+WITH lists AS MATERIALIZED (
+    SELECT term, postings FROM corpus.index_terms
+    WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s AND term = ANY (%(terms)s)
+), sizes AS MATERIALIZED (
+    SELECT term, n, sum(n) OVER (ORDER BY n, term) AS spent, row_number() OVER (ORDER BY n, term) AS place
+    FROM (SELECT term, (sum(octet_length(postings)) / 12)::bigint AS n FROM lists GROUP BY term) AS counted
+)
+SELECT s.term, s.n, CASE WHEN s.place = 1 OR s.spent <= %(budget)s
+    THEN (SELECT string_agg(l.postings, '') FROM lists l WHERE l.term = s.term) END AS postings
+FROM sizes s;
 
--- postings --
--- Term lists, all of them or those of some blocks.
-SELECT term, postings FROM corpus.index_terms
-WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s AND term = ANY (%(terms)s)
-  AND (%(blocks)s::integer[] IS NULL OR block = ANY (%(blocks)s));
-
--- blocks_of --
-SELECT DISTINCT block FROM corpus.index_entries
-WHERE tenant_id = %(tenant_id)s AND generation_id = %(generation_id)s AND chunk_id = ANY (%(chunk_ids)s::bigint[]);
+-- term_lists_of --
+-- The parts of term lists that hold some chunks.
+SELECT t.term, string_agg(t.postings, '') AS postings FROM corpus.index_terms t
+WHERE t.tenant_id = %(tenant_id)s AND t.generation_id = %(generation_id)s AND t.term = ANY (%(terms)s) AND t.block IN (
+    SELECT e.block FROM corpus.index_entries e
+    WHERE e.tenant_id = %(tenant_id)s AND e.generation_id = %(generation_id)s AND e.chunk_id = ANY (%(chunk_ids)s::bigint[]))
+GROUP BY t.term;
 
 -- chunks_of --
 -- What a narrowed search may find.
