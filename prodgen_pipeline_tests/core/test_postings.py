@@ -8,12 +8,12 @@ from prodgen_pipeline.core import postings
 from prodgen_pipeline.core.postings import MAX_COUNT, MAX_SPAN, Bm25, add_up, pack, without
 
 BM25 = Bm25(k1=0.9, b=0.4, mean_length=50.0)
-# A term's list: chunk, frequency and length; chunks near each other, or as far apart as in a table that many tenants fill.
-_near = st.dictionaries(st.integers(1, 500), st.tuples(st.integers(1, 9), st.integers(1, 300)), min_size=1, max_size=30)
-_far = st.dictionaries(
+# A term's list: chunk, frequency and length. Chunks are near each other, or far apart as where many tenants add.
+_NEAR = st.dictionaries(st.integers(1, 500), st.tuples(st.integers(1, 9), st.integers(1, 300)), min_size=1, max_size=30)
+_FAR = st.dictionaries(
     st.integers(1, 2**62), st.tuples(st.integers(1, 9), st.integers(1, 300)), min_size=1, max_size=30
 )
-_lists = st.dictionaries(st.sampled_from("abcd"), st.one_of(_near, _far), min_size=1, max_size=4)
+_lists = st.dictionaries(st.sampled_from("abcd"), st.one_of(_NEAR, _FAR), min_size=1, max_size=4)
 _IDF = {"a": 0.01, "b": 1.0, "c": 2.5, "d": 7.0}
 
 
