@@ -13,6 +13,7 @@ CPU seconds are the figure to trust on a machine that does other work; wall seco
 
 import argparse
 import itertools
+import json
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -95,6 +96,19 @@ def compare(name: str, ours: Encode, theirs: Encode, chunks: Sequence[str], roun
     )
 
 
+def against_indexing(report: Path, chunks: Path, theirs: Encode) -> str:
+    """CPU of a whole first index, every stage and PostgreSQL included, over theirs for embedding the same text."""
+    ours = json.loads(report.read_text(encoding="utf-8"))["first"]["cpu_seconds"]
+    texts = [json.loads(line)["text"] for line in chunks.read_text(encoding="utf-8").splitlines()]
+    theirs(texts[:8])
+    cost = Cost()
+    timed(theirs, texts, cost)
+    return (
+        f"{len(texts)} chunks of 256 tokens: whole index {ours:.0f} CPU-s, sentence-transformers' embedding alone "
+        f"{cost.cpu_seconds:.0f} CPU-s, ratio {ours / cost.cpu_seconds:.2f}"
+    )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -103,6 +117,13 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=256, help="chunks of 256 tokens a round; more of shorter ones")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=32, help="batch size of sentence-transformers (its default: 32)")
+    parser.add_argument(
+        "--indexed",
+        nargs=2,
+        type=Path,
+        metavar=("REPORT", "CHUNKS"),
+        help="compare whole indexing instead: what `prodgen bench index FOLDER --json --write-chunks CHUNKS` printed",
+    )
     given = parser.parse_args()
 
     torch.set_num_threads(given.threads)
@@ -113,6 +134,9 @@ def main() -> None:
     def theirs(chunks: Sequence[str]) -> NDArray[np.float32]:
         return model.encode(list(chunks), batch_size=given.batch, normalize_embeddings=True, show_progress_bar=False)
 
+    if given.indexed:
+        print(against_indexing(*given.indexed, theirs))
+        return
     texts = read_texts(given.folder)
     shapes = {f"{size} tokens": some(windows(texts, size), given.chunks * 256 // size) for size in (256, 128, 64)}
     shapes["paragraphs, mixed lengths"] = some(paragraphs(texts), given.chunks * 2)

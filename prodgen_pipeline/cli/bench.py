@@ -49,13 +49,19 @@ def index(
     raw_chunks: Annotated[
         int, typer.Option(min=0, help="Chunks that the embedder alone is timed on, evenly spaced; 0 for all.")
     ] = 2_000,
+    write_chunks: Annotated[
+        Path | None,
+        typer.Option(help="Write all chunks that are embedded alone, one JSON line each, for other engines."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure indexing: time, CPU and memory, beside embedding the same text alone."""
     from prodgen_pipeline.evaluation.benchmarks.indexing import measure_indexing
     from prodgen_pipeline.settings import load_settings
 
-    report = measure_indexing(load_settings(), folders(folder), raw_chunks=raw_chunks, progress=say)
+    report = measure_indexing(
+        load_settings(), folders(folder), raw_chunks=raw_chunks, write_chunks=write_chunks, progress=say
+    )
     if as_json:
         print_json(with_machine(asdict(report) | {"cpu_ratio": report.cpu_ratio, "second_share": report.second_share}))
         return

@@ -26,7 +26,7 @@ from prodgen_pipeline.lifecycle.redaction import Redaction
 from prodgen_pipeline.lifecycle.runs import Run, StageCounts
 from prodgen_pipeline.lifecycle.text_stages import Cleaning, Parsing
 from prodgen_pipeline.settings import Settings
-from prodgen_pipeline.storage import generations, runs, sources, tenants, vector_index
+from prodgen_pipeline.storage import generations, runs, sources, statistics, tenants, vector_index
 from prodgen_pipeline.storage.database import Database, SessionLock
 from prodgen_pipeline.storage.generations import Generation
 from prodgen_pipeline.storage.tenants import Tenant
@@ -123,9 +123,13 @@ def run_pins(run: Run, stage: Stage, living: list[Generation]) -> StageCounts:
 
 
 def _index_vectors(run: Run) -> None:
-    """Give what is searched an approximate index where it has grown large; until then searches are exact and slower."""
+    """Give what is searched fresh statistics after a large change, and an approximate index where it has grown large.
+
+    Until then searches are exact and slower.
+    """
     message = None
     try:
+        statistics.refresh(run.database)
         vector_index.build_missing(
             run.database, run.tenant.tenant_id, at_least=EXACT_CHUNKS, states=("serving", "standby")
         )

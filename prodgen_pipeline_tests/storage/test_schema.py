@@ -17,7 +17,8 @@ from prodgen_pipeline.storage.statements import names, rooms, sql_folder, statem
 GLOBAL_TABLES = {"prodgen.tenants", "prodgen.releases", "prodgen.schema_migrations"}
 #: Statements of migrations run outside of any tenant and cannot be prepared.
 NOT_PREPARABLE = {"as_schema_owner", "as_login", "create_database", "let_pipeline_log_in", "let_serving_log_in",
-                  "stay_schema_owner", "plan_for_values", "drop_vector_index", "build_vector_index"}  # fmt: skip
+                  "stay_schema_owner", "plan_for_values", "drop_vector_index", "build_vector_index",
+                  "gather_statistics"}  # fmt: skip
 
 STATEMENTS = [f"{room}.{name}" for room in rooms() for name in names(room)]
 

@@ -128,3 +128,14 @@ DROP INDEX CONCURRENTLY IF EXISTS corpus.{name};
 CREATE INDEX CONCURRENTLY {name} ON corpus.index_entries
 USING hnsw ((embedding::halfvec({dimensions})) halfvec_ip_ops) WITH (m = 16, ef_construction = 100)
 WHERE tenant_id = {tenant_id} AND generation_id = {generation_id};
+
+-- statistics_are_stale --
+-- Whether a fifth of a table that searches read, and a thousand rows, were written since its statistics were gathered.
+SELECT EXISTS (
+    SELECT FROM pg_stat_user_tables
+    WHERE schemaname = 'corpus' AND relname IN ('documents', 'document_chunks', 'index_entries', 'index_terms')
+      AND n_mod_since_analyze > 1000 AND n_mod_since_analyze > n_live_tup / 5);
+
+-- gather_statistics --
+ANALYZE (SKIP_LOCKED) corpus.documents, corpus.document_chunks, corpus.index_entries, corpus.index_terms,
+    corpus.access_sets, corpus.access_principals;

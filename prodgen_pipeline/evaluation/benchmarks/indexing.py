@@ -4,6 +4,7 @@ Belongs here: the order of the measurements and what follows from them. Does not
 (raw_embedding).
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,12 @@ def measure_indexing(
     folders: Mapping[str, Path],
     *,
     raw_chunks: int = RAW_CHUNKS,
+    write_chunks: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> IndexingReport:
     """Index copies of the folders on a temporary home and measure; `raw_chunks` 0 embeds all text alone.
+
+    `write_chunks` is a file for all the chunks of which those are, as JSON Lines of {"text"}.
 
     The embedder alone runs between the syncs, so that what else the machine does weighs on both.
 
@@ -80,6 +84,8 @@ def measure_indexing(
         progress("second sync")
         second = sync_in_own_process(at)
         chunks = cut(indexed_texts(at))
+        if write_chunks is not None:
+            write_chunks.write_text("".join(json.dumps({"text": chunk}) + "\n" for chunk in chunks), encoding="utf-8")
         part = sample(chunks, raw_chunks)
         progress(f"embedding {len(part)} of {len(chunks)} chunks of 256 tokens alone, one thread")
         raw_one = embed_alone(part)
