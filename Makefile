@@ -12,7 +12,10 @@ ARGS ?=
 # The environment is made again when what it is made from changed: by content, since a checkout sets every file's time anew.
 STAMP := .venv/made-from-$(shell cat requirements/lock.txt requirements/uv.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 
-.PHONY: demo test test-slow check docs lock clean
+.PHONY: help demo test test-slow check docs lock clean
+
+help:
+	@sed -n 's/^# \{0,3\}//p;/^$$/q' Makefile
 
 demo: $(STAMP)
 	.venv/bin/prodgen demo $(ARGS)
