@@ -5,7 +5,6 @@ score is good enough (a gate, above).
 """
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from prodgen_pipeline.core.errors import Busy, IntegrityError
 from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.evaluation.cases import Case, list_cases
 from prodgen_pipeline.evaluation.scoring import DEPTH, Outcome, failures, relevant_documents, summarise
-from prodgen_pipeline.serving.service import QueryService, configured_generator, open_service
+from prodgen_pipeline.serving.service import QueryService, open_service
 from prodgen_pipeline.settings import Settings
 from prodgen_pipeline.storage import documents, sources
 from prodgen_pipeline.storage.connection import Databases
@@ -77,7 +76,8 @@ def evaluate(
         corpus = _corpus(tx)
     if not cases:
         return Report(n_cases=0, summary=f"tenant {tenant.name} has no golden cases: nothing was evaluated")
-    with _service(settings, databases, embedder) as service:
+    own = None if embedder is None else lambda config: embedder
+    with open_service(settings, databases.serving, many=True, embedder=own) as service:
         asked = [_ask(service, tenant, case, corpus) for case in cases]
     served = {place for _, place in asked}
     if len(served) > 1:
@@ -90,15 +90,6 @@ def evaluate(
 def stored_reports(tx: Transaction, limit: int = 20) -> list[dict[str, Any]]:
     """The tenant's newest reports first, as they are stored."""
     return tx.dicts("evaluation.reports", limit=limit)
-
-
-def _service(
-    settings: Settings, databases: Databases, embedder: "Embedder | None"
-) -> AbstractContextManager[QueryService]:
-    if embedder is None:
-        return open_service(settings, databases.serving, many=True)
-    generator = configured_generator(settings)
-    return nullcontext(QueryService(settings, databases.serving, embedder=lambda config: embedder, generator=generator))
 
 
 def _corpus(tx: Transaction) -> _Corpus:

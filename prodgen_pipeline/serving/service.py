@@ -129,9 +129,14 @@ class QueryService:
 
 
 @contextmanager
-def open_service(settings: Settings, database: Database, *, many: bool) -> Iterator[QueryService]:
-    """Put the query path together; `many` questions get the engine that runs fast, one the engine that starts fast."""
-    embedder = embedder_of(settings, purpose="query" if many else "one_question")
+def open_service(
+    settings: Settings, database: Database, *, many: bool, embedder: EmbedderOf | None = None
+) -> Iterator[QueryService]:
+    """Put the query path together; `many` questions get the engine that runs fast, one the engine that starts fast.
+
+    `embedder` takes the place of both.
+    """
+    embedder = embedder or embedder_of(settings, purpose="query" if many else "one_question")
     with ExitStack() as stack:
         generator, reranker = configured_generator(settings), configured_reranker(settings)
         for endpoint in (generator, reranker):
