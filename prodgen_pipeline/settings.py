@@ -25,6 +25,7 @@ from prodgen_pipeline.core.configuration import (
     PipelineConfig,
     RedactionConfig,
     RetrievalConfig,
+    TenantRedaction,
 )
 from prodgen_pipeline.core.errors import ConfigurationError
 
@@ -309,10 +310,17 @@ def _refuse_unknown(values: dict[str, Any], record: "type[DataclassInstance]", p
         section = _section(known[name])
         if isinstance(value, dict) and section:
             _refuse_unknown(value, section, path, f"{prefix}{name}.")
-        if isinstance(value, dict) and record is ChunkingConfig and name == "profiles":
-            for profile, sizes in value.items():
-                if isinstance(sizes, dict):
-                    _refuse_unknown(sizes, ChunkingProfile, path, f"{prefix}{name}.{profile}.")
+        if isinstance(value, dict) and (inner := _NAMED_RECORDS.get((record, name))):
+            for key, values_of_one in value.items():
+                if isinstance(values_of_one, dict):
+                    _refuse_unknown(values_of_one, inner, path, f"{prefix}{name}.{key}.")
+
+
+#: Settings that hold a record by a name that the user gives.
+_NAMED_RECORDS: "dict[tuple[type, str], type[DataclassInstance]]" = {
+    (ChunkingConfig, "profiles"): ChunkingProfile,
+    (RedactionConfig, "tenants"): TenantRedaction,
+}
 
 
 def _home(given: str | None, folder: Path, *, create: bool) -> Path | None:

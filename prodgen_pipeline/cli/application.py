@@ -15,14 +15,18 @@ from prodgen_pipeline.cli import (
     configuration,
     demo,
     documents,
+    erase,
     evaluate,
     generations,
+    hold,
     keys,
     operations,
     quarantine,
     queries,
     redact,
     releases,
+    retention,
+    reveal,
     sources,
     synchronize,
     tenants,
@@ -57,6 +61,11 @@ def application() -> typer.Typer:
     app.add_typer(documents.group, name="documents")
     app.add_typer(quarantine.group, name="quarantine")
     app.command()(redact.redact)
+    app.command()(reveal.reveal)
+    app.add_typer(reveal.vault_group, name="vault")
+    app.command()(erase.erase)
+    app.add_typer(hold.group, name="hold")
+    app.add_typer(retention.group, name="retention")
     app.add_typer(keys.group, name="key")
     app.add_typer(releases.prompts, name="prompt")
     app.add_typer(releases.releases, name="release")

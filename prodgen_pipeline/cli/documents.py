@@ -35,9 +35,12 @@ def list_(tenant_name: TenantName, as_json: AsJson = False) -> None:
 
 @group.command()
 def show(tenant_name: TenantName, address: DocumentAddress, as_json: AsJson = False) -> None:
-    """Show a document with its chunks as searches find them; of a duplicate, those of its canonical."""
+    """Show a document with its chunks as searches find them; of a duplicate, those of its canonical.
+
+    And how many personal values of each type were replaced in it.
+    """
     from prodgen_pipeline.cli.session import open_tenant
-    from prodgen_pipeline.storage import documents
+    from prodgen_pipeline.storage import documents, vault
 
     with (
         open_tenant("documents show", tenant_name) as (session, tenant),
@@ -45,11 +48,14 @@ def show(tenant_name: TenantName, address: DocumentAddress, as_json: AsJson = Fa
     ):
         row = _find(session, tenant, tx, address)
         chunks = documents.chunks(tx, row["document_id"])
+        redactions = vault.redactions(tx, int(row["document_id"]))
     if as_json:
-        print_json({**row, "chunks": chunks})
+        print_json({**row, "redactions": redactions, "chunks": chunks})
         return
     title = printable(row["title"] or "(no title)")
     print(f"{printable(row['uri'])}  {title}\n{_state(row)}, version {row['version']}, source {row['source']}")
+    if redactions:
+        print(f"replaced: {', '.join(f'{label} {n:,}' for label, n in redactions.items())}")
     for chunk in chunks:
         pages = f", page {', '.join(map(str, chunk['pages']))}" if chunk["pages"] else ""
         print(f"\n[{chunk['ordinal']}{pages}] {printable(chunk['text'])}")

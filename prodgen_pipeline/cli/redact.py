@@ -8,7 +8,8 @@ import hashlib
 import hmac
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,7 +21,9 @@ from prodgen_pipeline.cli.parameters import AsJson, BatchFile
 from prodgen_pipeline.core.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from prodgen_pipeline.core.configuration import RedactionConfig
     from prodgen_pipeline.core.models import EntitySpan
+    from prodgen_pipeline.core.redaction.names import FindNames
 
 #: A text to its redacted form and the spans found in the text as it was.
 Filter = Callable[[str], tuple[str, "list[EntitySpan]"]]
@@ -44,7 +47,7 @@ def redact(
     from prodgen_pipeline.settings import load_settings
 
     config = load_settings().redaction
-    redacted = _filter(policy or config.policy, config.score_threshold)
+    redacted = _filter(replace(config, policy=policy or config.policy), _names)
     if batch is not None:
         if file is not None:
             raise UsageError("give FILE or --batch, not both")
@@ -59,11 +62,16 @@ def redact(
         sys.stdout.write(text)
 
 
-def _filter(policy: str, score_threshold: float) -> Filter:
-    from prodgen_pipeline.core.configuration import RedactionConfig
+def _names(texts: Sequence[str]) -> list[list["EntitySpan"]]:
+    """What the language pipeline finds; imported by the first text that is read."""
+    from prodgen_pipeline.clients.language import find_names
+
+    return find_names(texts)
+
+
+def _filter(config: "RedactionConfig", names: "FindNames | None" = None) -> Filter:
     from prodgen_pipeline.core.redaction import anonymize, detect, normalise_value, pseudonym
 
-    config = RedactionConfig(policy=policy, score_threshold=score_threshold)
     key = secrets.token_bytes(32)
     tokens: dict[tuple[str, str], str] = {}
     taken: set[str] = set()
@@ -77,12 +85,12 @@ def _filter(policy: str, score_threshold: float) -> Filter:
         return found
 
     def redact_text(text: str) -> tuple[str, "list[EntitySpan]"]:
-        spans = detect(text, config)
+        spans = detect(text, config, names)
         for span in spans:
             value = span.label, normalise_value(span.label, text[span.start : span.end])
             if value not in tokens:
                 tokens[value] = token(*value)
-        return anonymize(text, spans, tokens)[0], spans
+        return anonymize(text, spans, tokens, config.actions)[0], spans
 
     return redact_text
 

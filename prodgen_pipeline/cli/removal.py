@@ -59,8 +59,11 @@ def remove_tenant(session: "Session", tenant: "Tenant") -> int:
 
 def _remove_documents(tx: "Transaction", source: str | None, cause: Literal["source_removed", "tenant_removed"]) -> int:
     from prodgen_pipeline.lifecycle.observation import remove_documents
-    from prodgen_pipeline.storage import documents
+    from prodgen_pipeline.storage import documents, holds
 
+    # Held documents that are hidden already are not listed as living, and would go with their source.
+    if n_held := holds.n_held(tx, source):
+        raise NotAllowed(f"{n_held} documents are on legal hold; nothing was removed: `prodgen hold list` says why")
     rows = documents.list_all(tx, source=source)
     living = [int(row["document_id"]) for row in rows if row["state"] != "deleted"]
     removed = remove_documents(tx, living, cause)

@@ -37,7 +37,7 @@ def add(
         list[str] | None, typer.Option("--group", metavar="G", help="Who may read it; all readers without one.")
     ] = None,
     retention_days: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Kept for later: nothing is deleted by age yet.")
+        int | None, typer.Option(min=1, metavar="N", help="Delete documents that are older; see `prodgen retention`.")
     ] = None,
 ) -> None:
     """Add a document store; the next sync, or the sensor of `prodgen up`, reads it."""

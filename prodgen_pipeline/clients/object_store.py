@@ -43,6 +43,22 @@ class ObjectStore:
         if self._fs.exists(folder):
             self._fs.rm(folder, recursive=True)
 
+    def delete(self, key: str) -> bool:
+        """Delete the bytes under a key; returns whether there were any. Doing it again is no error."""
+        path = f"{self._root}/{key}"
+        if not self._fs.exists(path):
+            return False
+        self._fs.rm_file(path)
+        return True
+
+    def keys(self, tenant_id: int) -> list[str]:
+        """The keys of all that is kept for a tenant, parts that a killed writer left included."""
+        folder = f"{self._root}/{tenant_id}"
+        if not self._fs.exists(folder):
+            return []
+        found = self._fs.find(folder)
+        return sorted(f"{tenant_id}/{path.rpartition(f'/{tenant_id}/')[2]}" for path in found)
+
     def get(self, key: str) -> bytes:
         """Read the bytes under a key; raises DocumentRejected (raw_bytes_lost) when they are gone."""
         try:

@@ -4,7 +4,8 @@ Belongs here: anything that changes what a stage produces. Does not: batch sizes
 those are in `settings`, because changing them must not make a single row stale. That split is incrementality.
 """
 
-from dataclasses import dataclass, field, fields
+import re
+from dataclasses import dataclass, field, fields, replace
 from urllib.parse import quote
 
 from prodgen_pipeline.core.errors import ConfigurationError
@@ -49,11 +50,94 @@ class DeduplicationConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRedaction:
+    """What one tenant adds to the lists of all."""
+
+    #: As in `[redaction]`.
+    allow: tuple[str, ...] = ()
+    deny: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what could never match, or under no type."""
+        if said := _unusable(self.allow, self.deny):
+            raise ConfigurationError(f"redaction.tenants: {said}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RedactionConfig:
-    """What is personal, and how sure a recogniser must be."""
+    """What is personal, how sure a recogniser must be, and what stands in its place.
+
+    Raises:
+        ConfigurationError: a threshold, an action, a type or a pattern is none.
+    """
 
     policy: str = "pii"
     score_threshold: float = 0.5
+    #: Another threshold by type, `PERSON = 0.7`; above 1 the type is never found.
+    thresholds: dict[str, float] = field(default_factory=dict)
+    #: What replaces values of a type: `token` (a pseudonym, the default), `mask`, `drop`, `hash` or `keep`.
+    actions: dict[str, str] = field(default_factory=dict)
+    #: Types of a stricter policy that are looked for as well: `ORGANIZATION`, `LOCATION`, `DATE_TIME`...
+    also: tuple[str, ...] = ()
+    #: Values that are never personal: exact in any case, or `/a regular expression/` for the whole value.
+    allow: tuple[str, ...] = ()
+    #: Values that always are, by the type that they get; as in `allow`, wherever they stand as whole words.
+    deny: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Further lists of single tenants, each given as `[redaction.tenants.NAME]`.
+    tenants: dict[str, TenantRedaction] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be meant, when settings are loaded rather than in the middle of a run."""
+        for label in (*self.thresholds, *self.actions, *self.also):
+            if not _ENTITY_TYPE.fullmatch(label):
+                raise ConfigurationError(f"redaction: {label!r} is no type of entity; one looks like PHONE_NUMBER")
+        for label, threshold in self.thresholds.items():
+            if not threshold >= 0:
+                raise ConfigurationError(f"redaction.thresholds.{label} is {threshold}; it must be 0 or more")
+        for label, action in self.actions.items():
+            if action not in REDACTION_ACTIONS:
+                raise ConfigurationError(
+                    f"redaction.actions.{label} is {action!r}; choose one of {', '.join(REDACTION_ACTIONS)}"
+                )
+        if said := _unusable(self.allow, self.deny):
+            raise ConfigurationError(f"redaction: {said}")
+
+    def for_tenant(self, name: str) -> "RedactionConfig":
+        """The configuration with the tenant's own lists in those of all, and no other tenant's."""
+        own = self.tenants.get(name, TenantRedaction())
+        labels = {**self.deny, **own.deny}
+        deny = {label: (*self.deny.get(label, ()), *own.deny.get(label, ())) for label in labels}
+        return replace(self, allow=(*self.allow, *own.allow), deny=deny, tenants={})
+
+    def threshold(self, label: str) -> float:
+        """The score from which a finding of this type counts."""
+        return self.thresholds.get(label, self.score_threshold)
+
+
+REDACTION_ACTIONS = ("token", "mask", "drop", "hash", "keep")
+_ENTITY_TYPE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
+
+
+def listed_pattern(entry: str) -> str | None:
+    """The regular expression of an entry of a list, `/.../`; None for an exact value."""
+    return entry[1:-1] if len(entry) > 2 and entry[0] == entry[-1] == "/" else None
+
+
+def _unusable(allow: tuple[str, ...], deny: dict[str, tuple[str, ...]]) -> str | None:
+    """What is wrong with the lists, in words that name the place and not the value."""
+    for label in deny:
+        if not _ENTITY_TYPE.fullmatch(label):
+            return f"deny.{label} is no type of entity; one looks like PROJECT_NAME"
+    for name, entries in {"allow": allow, **{f"deny.{label}": values for label, values in deny.items()}}.items():
+        for number, entry in enumerate(entries, start=1):
+            pattern = listed_pattern(entry)
+            try:
+                empty = not entry.strip() or (pattern is not None and re.compile(pattern).match("") is not None)
+            except re.error as error:
+                return f"entry {number} of {name} is no regular expression: {error.msg}"
+            if empty:
+                return f"entry {number} of {name} is empty or matches the empty text, which is everywhere; remove it"
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

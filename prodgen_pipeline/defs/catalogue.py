@@ -15,6 +15,7 @@ from prodgen_pipeline.defs.corpus.served_release import served_release
 from prodgen_pipeline.defs.expectations import expectation_checks, expectations_job, nightly_expectations
 from prodgen_pipeline.defs.jobs import sync_job
 from prodgen_pipeline.defs.recall import recall_audit_job, recall_audits, recall_check
+from prodgen_pipeline.defs.retention import daily_retention, retention_job
 from prodgen_pipeline.defs.sensors import document_store_sensor, failed_run_sensor
 from prodgen_pipeline.resources import Corpus
 
@@ -37,8 +38,8 @@ def definitions() -> dg.Definitions:
     return dg.Definitions(
         assets=ASSETS,
         asset_checks=[*expectation_checks, recall_check],
-        jobs=[sync_job, expectations_job, recall_audit_job, *backfill_jobs],
-        schedules=[nightly_expectations, recall_audits, daily_reclaim],
+        jobs=[sync_job, expectations_job, recall_audit_job, retention_job, *backfill_jobs],
+        schedules=[nightly_expectations, recall_audits, daily_reclaim, daily_retention],
         sensors=[document_store_sensor, failed_run_sensor],
         resources={"corpus": Corpus()},
         executor=dg.in_process_executor,

@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
@@ -18,6 +19,7 @@ from prodgen_pipeline.defs.backfill import backfill_job, backfill_jobs
 from prodgen_pipeline.defs.corpus.declarations import BACKFILL_TAG
 from prodgen_pipeline.defs.jobs import sync_job
 from prodgen_pipeline.defs.partitions import TENANTS
+from prodgen_pipeline.governance.secrets import TenantSecrets, master_key, reading_secrets
 from prodgen_pipeline.lifecycle.watching import look
 from prodgen_pipeline.resources import ACTOR, Corpus
 from prodgen_pipeline.settings import load_settings
@@ -71,7 +73,10 @@ def _tick(
     requests: list[dg.RunRequest] = []
     for tenant_id in resumed(list(free), before.position):
         at = before.position if before.position and before.position.tenant_id == tenant_id else None
-        seen = look(corpus.databases.pipeline, free[tenant_id], at=at, out_of_time=lambda: time.monotonic() > deadline)
+        seen = look(
+            corpus.databases.pipeline, free[tenant_id], at=at, out_of_time=lambda: time.monotonic() > deadline,
+            secret=partial(_secret_of, corpus, tenant_id),
+        )  # fmt: skip
         if seen.stopped_at:
             return requests, Cursor(position=seen.stopped_at, asked=asked)
         if seen.why is None:
@@ -81,6 +86,10 @@ def _tick(
             asked[tenant_id] = asking
             requests.append(_request(corpus, free[tenant_id]))
     return requests, Cursor(asked=asked)
+
+
+def _secret_of(corpus: Corpus, tenant_id: int) -> TenantSecrets:
+    return reading_secrets(corpus.databases.pipeline, tenant_id, lambda: master_key(corpus.settings))
 
 
 def _request(corpus: Corpus, tenant: Tenant) -> dg.RunRequest:

@@ -15,7 +15,7 @@ from prodgen_pipeline.evaluation.cases import Case, list_cases
 from prodgen_pipeline.evaluation.scoring import DEPTH, relevant_documents
 from prodgen_pipeline.governance import releases
 from prodgen_pipeline.governance.releases import ServedRelease
-from prodgen_pipeline.governance.secrets import master_key, tenant_secrets
+from prodgen_pipeline.governance.secrets import run_secrets
 from prodgen_pipeline.lifecycle.cutover_checks import Judge, Judged
 from prodgen_pipeline.lifecycle.pins import from_json
 from prodgen_pipeline.serving.question import redact_question
@@ -50,12 +50,12 @@ def golden_judge(
             release = _as_if_served(tx, generation)
         if not cases:
             return Judged(n_cases=0, recall=0.0)
-        secret = tenant_secrets(master_key(settings), tenant.tenant_id)
+        secret = run_secrets(settings, databases.pipeline, tenant.tenant_id)
         config = from_json(generation.configuration)
         scores = []
         with databases.serving.transaction(tenant.tenant_id, Reader(groups=tuple(sorted(groups)))) as tx:
             for case in cases:
-                question = redact_question(tx, case.question, config.redaction, secret)
+                question = redact_question(tx, case.question, config.redaction.for_tenant(tenant.name), secret)
                 vector = embed(config.embedding).embed([question.spoken])[0]
                 chunks = _ranked(tx, release, question.text, vector)
                 scores.append(_recall(tx, case, chunks, canonical_of, release))

@@ -55,10 +55,17 @@ RIGHTS: dict[str, frozenset[str]] = {
     "tenant list": _OPERATING | _AUDITING,
     "tenant add": _ADMIN,
     "tenant remove": _ADMIN,
+    "erase": _ADMIN,
+    "hold add": _ADMIN,
+    "hold release": _ADMIN,
+    "hold list": _AUDITING,
+    "retention apply": _ADMIN,
+    "retention set": _ADMIN,
     "key create": _ADMIN,
     "key list": _ADMIN,
     "key revoke": _ADMIN,
     "key rotate": _ADMIN,
+    "vault rotate": _ADMIN,
 }
 
 

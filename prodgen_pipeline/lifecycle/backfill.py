@@ -11,7 +11,7 @@ from typing import Literal
 
 from prodgen_pipeline.core.retrieval import EXACT_CHUNKS
 from prodgen_pipeline.governance import audit
-from prodgen_pipeline.lifecycle import reclaiming
+from prodgen_pipeline.lifecycle import erased_text, reclaiming
 from prodgen_pipeline.lifecycle.engine import run_stage
 from prodgen_pipeline.lifecycle.pacing import Pace
 from prodgen_pipeline.lifecycle.pins import (
@@ -109,6 +109,7 @@ def open_next(run: Run) -> Opened:
         number = generations.open_next(tx, pins, as_json(configuration), run.actor)
         generation = next(each for each in generations.living(tx) if each.generation_id == number)
         n_documents = _seed(tx, generation, living)
+        erased_text.carry_over(tx, serving, generation)
         audit.record(
             tx, run.actor, "generation.open", str(number), run=run.run_id, documents=n_documents, first_stage=first
         )

@@ -1,7 +1,8 @@
 """`raw_documents`: what a document store has, compared with what is known, becomes versions that wait for parsing.
 
 Belongs here: reading what may have changed, and acting on the comparison. Does not: the comparison itself
-(core.versioning). A listing that was not complete deletes nothing; a mass delete waits for a person.
+(core.versioning), nor what may not be stored again (suppression). A listing that was not complete deletes nothing; a
+mass delete waits for a person; what is on legal hold is hidden and kept.
 """
 
 import hashlib
@@ -16,13 +17,16 @@ from prodgen_pipeline.core.errors import DocumentRejected, SourceUnavailable
 from prodgen_pipeline.core.models import ListedObject
 from prodgen_pipeline.core.versioning import Change, ChangeKind, changes, mass_delete, match_renames
 from prodgen_pipeline.governance import audit
+from prodgen_pipeline.lifecycle import suppression
 from prodgen_pipeline.lifecycle.deduplication import hand_over_to_copies
 from prodgen_pipeline.lifecycle.engine import Made, hand_over
 from prodgen_pipeline.lifecycle.pins import DEDUPED, OBSERVED, RAW, Pin, observed_pin, pins_of
 from prodgen_pipeline.lifecycle.runs import Run, StageCounts
-from prodgen_pipeline.storage import documents, generations, index, ledger, sources, tenants
+from prodgen_pipeline.lifecycle.suppression import Suppressed
+from prodgen_pipeline.storage import documents, erasure, generations, holds, index, ledger, sources, tenants
 from prodgen_pipeline.storage.database import Transaction
 from prodgen_pipeline.storage.documents import RawVersion
+from prodgen_pipeline.storage.erasure import Suppression
 from prodgen_pipeline.storage.ledger import Due
 from prodgen_pipeline.storage.sources import Source
 
@@ -39,6 +43,10 @@ class _Listing:
     n_known: int = 0
     #: One line, why the listing is not complete.
     error: str | None = None
+    #: What is not to be stored again; None for nearly every source there is.
+    suppressed: Suppressed | None = None
+    #: Files that were read and not taken.
+    not_taken: list[Suppression] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +60,26 @@ class _Read:
     rejected: DocumentRejected | None
 
 
+class _NotTakenError(Exception):
+    """Nothing of this file may be stored, not even where it lies."""
+
+
 def observe(run: Run, source: Source) -> StageCounts:
     """Bring the documents of one source up to date; returns what changed. The tenant must have a generation."""
     store = open_store(source.uri, include=source.include, exclude=source.exclude)
-    listing = _compare(run, source, store)
+    with run.database.transaction(run.tenant.tenant_id) as tx:
+        suppressed = suppression.load(tx, source.source_id, lambda: run.secret)
+    listing = _compare(run, source, store, suppressed)
     counts = StageCounts()
     if listing.gone:
         # Which of the new are moved can only be said when all of them were read.
-        everything = list(_read_all(run, store, listing.to_read))
+        everything = list(_read_all(run, store, listing))
         everything = _with_renames(everything, listing.gone)
         batches = _batches(iter(everything), run)
         kept = {read.document_id for read in everything}
         gone = [int(document_id) for document_id in listing.gone if int(document_id) not in kept]
     else:
-        batches, gone = _batches(_read_all(run, store, listing.to_read), run), []
+        batches, gone = _batches(_read_all(run, store, listing), run), []
     for batch in batches:
         run.still_mine()
         with run.database.transaction(run.tenant.tenant_id) as tx:
@@ -80,27 +94,31 @@ def observe(run: Run, source: Source) -> StageCounts:
 def remove_documents(tx: Transaction, document_ids: Sequence[int], cause: str) -> list[int]:
     """Delete those documents that may be deleted from every living generation, and return which they are.
 
-    Copies of them take over what they served.
+    Copies of them take over what they served. A held document that its source lost is hidden and kept instead.
     """
     living = generations.hold(tx)
     leaving = documents.deletable(tx, document_ids, cause)
-    if leaving:
+    held = sorted(set(document_ids) - set(leaving)) if cause == "source_delete" else []
+    going = [*leaving, *held]
+    if going:
+        holds.pin_subjects(tx, held)
         for pin in pins_of(living, DEDUPED):
-            hand_over_to_copies(tx, pin, leaving)
-        index.remove_documents(tx, [each.generation_id for each in living], leaving)
+            hand_over_to_copies(tx, pin, going)
+        index.remove_documents(tx, [each.generation_id for each in living], going)
         documents.remove(tx, leaving)
+        holds.hide(tx, held, "source_delete")
     return leaving
 
 
-def _compare(run: Run, source: Source, store: DocumentStore) -> _Listing:
-    listing = _Listing()
+def _compare(run: Run, source: Source, store: DocumentStore, suppressed: Suppressed | None) -> _Listing:
+    listing = _Listing(suppressed=suppressed)
     known = documents.known(run.database, run.tenant.tenant_id, source.source_id)
     try:
         for change in changes(store.listing(), known):
             listing.n_known += change.known is not None
             if change.kind is ChangeKind.GONE and change.known is not None:
                 listing.gone[change.known.document_id] = change.known.content_hash
-            elif change.kind is not ChangeKind.UNCHANGED:
+            elif change.kind is not ChangeKind.UNCHANGED and not suppression.is_refused(change, suppressed):
                 listing.to_read.append(change)
     except SourceUnavailable as error:
         listing.error = str(error)
@@ -108,14 +126,15 @@ def _compare(run: Run, source: Source, store: DocumentStore) -> _Listing:
     return listing
 
 
-def _read_all(run: Run, store: DocumentStore, to_read: Sequence[Change]) -> Iterator[_Read]:
+def _read_all(run: Run, store: DocumentStore, listing: _Listing) -> Iterator[_Read]:
     objects = ObjectStore(run.object_store_url)
-    limit = run.settings.parsing.max_document_bytes
-    for change in to_read:
+    for change in listing.to_read:
         if change.listed is None:
             continue
         try:
-            raw, rejected = _read(run, objects, store, change.listed, limit), None
+            raw, rejected = _read(run, objects, store, change, listing), None
+        except _NotTakenError:
+            continue
         except DocumentRejected as error:
             # Nothing was kept: the sign stands for the content, so that the same refusal is not a new version each
             # time.
@@ -134,13 +153,47 @@ def _read_all(run: Run, store: DocumentStore, to_read: Sequence[Change]) -> Iter
         )
 
 
-def _read(run: Run, objects: ObjectStore, store: DocumentStore, listed: ListedObject, limit: int) -> RawVersion:
+def _read(run: Run, objects: ObjectStore, store: DocumentStore, change: Change, listing: _Listing) -> RawVersion:
+    listed = change.listed
+    assert listed is not None  # noqa: S101 - for the type checker: the caller asked
+    limit = run.settings.parsing.max_document_bytes
     if listed.size > limit:  # said before a byte is read
         raise too_large(limit)
     data = store.read(listed.uri, max_bytes=limit)
     digest = hashlib.sha256(data)
-    key = objects.put(run.tenant.tenant_id, digest.hexdigest(), data)
+    is_known = change.known is not None and change.known.content_hash == digest.hexdigest()
+    if listing.suppressed is not None and not is_known:
+        _refuse_suppressed(run, listing, listing.suppressed, change, data, digest.digest())
+    # Bytes that an erasure took are not put back because their file was touched.
+    keep = listing.suppressed is None or not is_known
+    key = objects.put(run.tenant.tenant_id, digest.hexdigest(), data) if keep else None
     return RawVersion(content_hash=digest.digest(), size=len(data), object_key=key, run_id=run.run_id)
+
+
+def _refuse_suppressed(
+    run: Run, listing: _Listing, suppressed: Suppressed, change: Change, data: bytes, digest: bytes
+) -> None:
+    """Look at a file in memory before any of it is kept.
+
+    Raises DocumentRejected where it names somebody who was erased, or cannot be read to tell; _NotTakenError where not
+    even its address may be stored, or its bytes are those of an erased document (a living copy may move, though).
+    """
+    listed = change.listed
+    assert listed is not None  # noqa: S101 - for the type checker: the caller asked
+    is_erased = suppressed.refuses_content(digest) and digest.hex() not in listing.gone.values()
+    if is_erased or (change.known is None and suppressed.names_anybody and suppressed.refuses_text(listed.uri)):
+        listing.not_taken.append(suppressed.offer(listed))
+        raise _NotTakenError
+    if not suppressed.names_anybody:
+        return
+    text = suppression.text_of(run, data, listed.uri)
+    if isinstance(text, DocumentRejected):
+        raise text
+    if suppressed.refuses_text(text):
+        raise DocumentRejected(
+            suppression.REASON,
+            "the file names somebody who was erased, so nothing of it was kept: take them out of it, or remove it",
+        )
 
 
 def _with_renames(everything: Sequence[_Read], gone: dict[str, str]) -> list[_Read]:
@@ -198,6 +251,7 @@ def _remove_gone(tx: Transaction, run: Run, source: Source, listing: _Listing, g
         tx, source.source_id, complete=listing.error is None, error=listing.error,
         held_back=len(gone) if held_back else 0, confirmation_spent=too_many and not held_back,
     )  # fmt: skip
+    _keep_suppressed(tx, source, listing)
     _tell(tx, "listing_failed", subject, listing.error)
     _tell(
         tx, "mass_delete_held_back", subject,
@@ -205,6 +259,15 @@ def _remove_gone(tx: Transaction, run: Run, source: Source, listing: _Listing, g
         f"`prodgen source confirm {run.tenant.name} {source.name}`" if held_back else None,
     )  # fmt: skip
     return len(removed)
+
+
+def _keep_suppressed(tx: Transaction, source: Source, listing: _Listing) -> None:
+    """Remember what was not taken; forget addresses that a complete listing lacks: what comes there later is new."""
+    if listing.suppressed is None:
+        return
+    if listing.error is None:
+        tx.run("erasure.lift_suppressions", source_id=source.source_id, seen=list(listing.suppressed.seen))
+    erasure.suppress(tx, listing.not_taken, "erasure")
 
 
 def _tell(tx: Transaction, kind: str, subject: str, message: str | None) -> None:

@@ -65,11 +65,14 @@ class Pin:
 
 def fingerprints(configuration: PipelineConfig) -> dict[str, dict[str, str]]:
     """Fingerprint and lineage of every stage under a configuration and this release's code."""
+    # Not at the top: it brings numpy, which commands that only read do without.
+    from prodgen_pipeline.clients.language import pipeline_version
+
     parts: dict[str, tuple[str, DataclassInstance]] = {
         PARSED: (parsers.PARSERS_VERSION, configuration.parsing),
         CLEANED: (cleaning.VERSION, configuration.cleaning),
         DEDUPED: ("1", configuration.deduplication),
-        REDACTED: (redaction.VERSION, configuration.redaction),
+        REDACTED: (f"{redaction.VERSION}+{pipeline_version()}", configuration.redaction),
         CHUNKED: (chunking.VERSION, configuration.chunking),
         EMBEDDED: (lexical.ANALYZER_VERSION, configuration.embedding),
     }

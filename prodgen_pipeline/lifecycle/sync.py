@@ -14,7 +14,7 @@ from prodgen_pipeline.core.configuration import EmbeddingConfig
 from prodgen_pipeline.core.errors import ConfigurationError, DatabaseUnavailable, EndpointUnavailable, ProdgenError
 from prodgen_pipeline.core.retrieval import EXACT_CHUNKS
 from prodgen_pipeline.governance import audit, releases
-from prodgen_pipeline.governance.secrets import master_key, tenant_secrets
+from prodgen_pipeline.governance.secrets import run_secrets
 from prodgen_pipeline.lifecycle import estimates, observation
 from prodgen_pipeline.lifecycle.chunking import Chunking
 from prodgen_pipeline.lifecycle.deduplication import Deduplication
@@ -76,7 +76,7 @@ def recorded_run(
 ) -> Iterator[Run]:
     """A run under a lock that is held, recorded from its start to its end."""
     _refuse_what_is_not_there(settings)
-    secret = tenant_secrets(master_key(settings, create=True), tenant.tenant_id)
+    secret = run_secrets(settings, database, tenant.tenant_id)
     silence = settings.parsing.timeout_seconds * 2 + 60
     with WorkerPool(workers, inline_tasks=settings.local.inline_documents, silence_seconds=silence) as pool:
         run = Run(

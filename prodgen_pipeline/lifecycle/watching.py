@@ -11,6 +11,8 @@ from prodgen_pipeline.clients.document_stores import open_store
 from prodgen_pipeline.core.errors import SourceUnavailable, UsageError
 from prodgen_pipeline.core.observing import Position, asks_for_run, pass_asks_for_run, reason
 from prodgen_pipeline.core.versioning import ChangeKind, changes
+from prodgen_pipeline.lifecycle import suppression
+from prodgen_pipeline.lifecycle.suppression import Secret, Suppressed
 from prodgen_pipeline.storage import documents, observing, sources, tenants
 from prodgen_pipeline.storage.database import Database
 from prodgen_pipeline.storage.sources import Source
@@ -29,11 +31,19 @@ class Seen:
     stopped_at: Position | None = None
 
 
-def look(database: Database, tenant: Tenant, *, at: Position | None, out_of_time: Callable[[], bool]) -> Seen:
+def look(
+    database: Database,
+    tenant: Tenant,
+    *,
+    at: Position | None,
+    out_of_time: Callable[[], bool],
+    secret: Callable[[], Secret] | None = None,
+) -> Seen:
     """Look until the first difference, the end, or the end of the time; at least one entry is looked at.
 
     `at` is where an earlier look at this tenant stopped. A store that fails is reported and does not keep the others
-    from being looked at.
+    from being looked at. `secret` makes the tenant's secrets where something is suppressed; without it a file that is
+    not to be taken asks for runs like any new one.
     """
     with database.transaction(tenant.tenant_id) as tx:
         standing = observing.standing(tx)
@@ -46,21 +56,37 @@ def look(database: Database, tenant: Tenant, *, at: Position | None, out_of_time
     first = ids.index(at.source_id) if at is not None and at.source_id in ids else 0
     for source in known[first:]:
         here = at if at is not None and at.source_id == source.source_id else None
-        seen = _look_at(database, tenant, source, here, out_of_time)
+        suppressed = _suppressed(database, tenant, source, secret)
+        seen = _look_at(database, tenant, source, here, out_of_time, suppressed)
         if seen.why or seen.stopped_at:
             return seen
     return Seen()
 
 
+def _suppressed(
+    database: Database, tenant: Tenant, source: Source, secret: Callable[[], Secret] | None
+) -> Suppressed | None:
+    if secret is None:
+        return None
+    with database.transaction(tenant.tenant_id) as tx:
+        return suppression.load(tx, source.source_id, secret)
+
+
 def _look_at(
-    database: Database, tenant: Tenant, source: Source, at: Position | None, out_of_time: Callable[[], bool]
+    database: Database,
+    tenant: Tenant,
+    source: Source,
+    at: Position | None,
+    out_of_time: Callable[[], bool],
+    suppressed: Suppressed | None,
 ) -> Seen:
     after, n_gone = (at.after, at.n_gone) if at else ("", 0)
     try:
         store = open_store(source.uri, include=source.include, exclude=source.exclude)
         known = documents.known(database, tenant.tenant_id, source.source_id, after=after)
         for change in changes(store.listing(after), known):
-            if asks_for_run(change):
+            # What an erasure or a retention took may still be offered: no reason for a run.
+            if asks_for_run(change) and not suppression.is_refused(change, suppressed):
                 sign = change.listed.sign if change.listed else ""
                 return Seen(why=reason(change.kind.value, source.source_id, change.uri, sign))
             n_gone += change.kind is ChangeKind.GONE

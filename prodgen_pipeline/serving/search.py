@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from prodgen_pipeline.core.configuration import EmbeddingConfig, RedactionConfig, RetrievalConfig
 from prodgen_pipeline.core.errors import DocumentRejected, UsageError
 from prodgen_pipeline.core.fusion import bm25_bound, fuse
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 CONSIDERED = 30
 #: The embedder of a release; engines are kept, so it is asked for with every question.
 EmbedderOf = Callable[[EmbeddingConfig], "Embedder"]
+#: A manifest is JSON: lists become the tuples, and tables the records, that they were.
+_REDACTION = TypeAdapter(RedactionConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ def search(
     with database.transaction(tenant.tenant_id, reader) as tx:
         with timer.step("redact"):
             release = releases.require_served(tx)
-            question = redact_question(tx, text, _redaction_config(release), secret)
+            question = redact_question(tx, text, _redaction_config(release).for_tenant(tenant.name), secret)
         with timer.step("embed"):
             vector = _embed(embedder, question.spoken, release)
         with timer.step("retrieve"):
@@ -161,7 +165,8 @@ def embedding_config(manifest: Mapping[str, Any]) -> EmbeddingConfig:
 def _redaction_config(release: ServedRelease) -> RedactionConfig:
     """How the served documents were redacted: questions are redacted the same way."""
     known = RedactionConfig.__dataclass_fields__.keys()
-    return RedactionConfig(**{name: value for name, value in release.manifest["redaction"].items() if name in known})
+    stored = {name: value for name, value in release.manifest["redaction"].items() if name in known}
+    return _REDACTION.validate_python(stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

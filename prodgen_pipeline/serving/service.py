@@ -14,7 +14,7 @@ from prodgen_pipeline.core.errors import DatabaseUnavailable
 from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.core.redaction import detect
 from prodgen_pipeline.core.retrieval import SearchFilter
-from prodgen_pipeline.governance.secrets import master_key, tenant_secrets
+from prodgen_pipeline.governance.secrets import TenantSecrets, master_key, reading_secrets
 from prodgen_pipeline.serving.ask import AskResult, ask
 from prodgen_pipeline.serving.question import Secret
 from prodgen_pipeline.serving.search import Asked, EmbedderOf, SearchResult, search
@@ -47,6 +47,8 @@ class QueryService:
         self.database = database
         self._make_embedder = embedder
         self._embedder_lock = threading.Lock()
+        #: Of tenants whose first run has stored them.
+        self._secrets: dict[int, TenantSecrets] = {}
         self._generator = generator
         self._reranker = reranker
 
@@ -117,10 +119,13 @@ class QueryService:
             return self._make_embedder(config)
 
     def _secret(self, tenant: Tenant) -> Secret:
-        def secret(purpose: str) -> bytes:
-            return tenant_secrets(self._master, tenant.tenant_id)(purpose)
-
-        return secret
+        # Before the question's own transaction: two connections for one question could be waited for in a circle.
+        if tenant.tenant_id not in self._secrets:
+            found = reading_secrets(self.database, tenant.tenant_id, lambda: self._master)
+            if not found.is_stored:
+                return found
+            self._secrets[tenant.tenant_id] = found
+        return self._secrets[tenant.tenant_id]
 
     @functools.cached_property
     def _master(self) -> bytes:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prodgen_pipeline.cli.redact import _filter
+from prodgen_pipeline.core.configuration import RedactionConfig
 
 Prodgen = Callable[..., Any]
 TEXT = "Mail ann@example.org or bob@example.com, not ann@example.org.\r\n"
@@ -51,6 +52,6 @@ def test_a_malformed_line_ends_the_batch_with_its_number(prodgen: Prodgen) -> No
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from(["ann@example.org", "see", "b@example.com", "10.1.2.3", "\n"]), max_size=12))
 def test_a_redacted_text_has_nothing_left_to_redact(words: list[str]) -> None:
-    redacted = _filter("pii", 0.5)
+    redacted = _filter(RedactionConfig(policy="pii"))
     text, _ = redacted(" ".join(words))
     assert redacted(text) == (text, [])

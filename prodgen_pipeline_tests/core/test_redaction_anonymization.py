@@ -86,3 +86,30 @@ def test_a_value_without_a_token_stops_the_work_and_is_not_named():
 def test_spans_out_of_order_or_outside_the_text_are_refused(spans):
     with pytest.raises(IntegrityError):
         anonymize("12345678", spans, tokens_for("123456789", spans))
+
+
+@settings(deadline=None, max_examples=40)
+@given(texts_with_spans(), st.permutations(["mask", "drop", "keep"]))
+def test_masking_dropping_and_keeping_are_presidios_operators(text_with_spans, actions):
+    text, spans = text_with_spans
+    theirs = {
+        "mask": OperatorConfig("mask", {"masking_char": "*", "chars_to_mask": 1000, "from_end": False}),
+        "drop": OperatorConfig("redact"),
+        "keep": OperatorConfig("keep"),
+    }
+    of_label = dict(zip(LABELS, actions, strict=True))
+    results = [RecognizerResult(one.label, one.start, one.end, one.score) for one in spans]
+    operators = {label: theirs[action] for label, action in of_label.items()}
+    ours, placed = anonymize(text, spans, {}, of_label)
+    assert ours == ENGINE.anonymize(text, results, operators).text
+    assert len(placed) == len(spans)
+
+
+def test_hashing_puts_what_was_made_for_the_value():
+    made = {("EMAIL_ADDRESS", "a@x.org"): "5f3a"}
+    assert anonymize("a@x.org!", [span(0, 7)], made, {"EMAIL_ADDRESS": "hash"})[0] == "5f3a!"
+
+
+def test_an_unknown_action_leaves_nothing_in_clear():
+    with pytest.raises(IntegrityError, match="no action 'hide' for the type EMAIL_ADDRESS"):
+        anonymize("a@x.org", [span(0, 7)], {}, {"EMAIL_ADDRESS": "hide"})

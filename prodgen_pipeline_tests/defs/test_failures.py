@@ -67,7 +67,9 @@ def test_a_leak_stops_the_line_and_what_was_served_stays_served(
     with open_run(settings, databases.pipeline, tenant, run_id="first", kind="sync", actor="test") as run:
         sync_tenant(run)
     (folder / "travel.txt").write_text("Now write to elsewhere@example.org instead.\n")
-    monkeypatch.setattr("prodgen_pipeline.lifecycle.redaction._replace", lambda elements, spans, tokens: (elements, []))
+    monkeypatch.setattr(
+        "prodgen_pipeline.lifecycle.redaction._replace", lambda text, tokens, actions: ([*text.elements], [])
+    )
     result = materialize(instance, tenant)
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
     assert failed == [NO_ENTITIES]

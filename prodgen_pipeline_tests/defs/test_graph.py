@@ -95,7 +95,7 @@ def test_sensors_and_the_schedule_run_from_the_start(repository: dg.RepositoryDe
         "failed_run_sensor": dg.DefaultSensorStatus.RUNNING,
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
-        "nightly_expectations", "recall_audits", "daily_reclaim",
+        "nightly_expectations", "recall_audits", "daily_reclaim", "daily_retention",
     }  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from prodgen_pipeline.storage.database import Database
 
 SETTINGS = {
     "PRODGEN_LOCAL__BATCH_DOCUMENTS": "3",
-    "PRODGEN_MASTER_KEY": "0123456789abcdef0123456789abcdef",
     "PRODGEN_CHUNKING__MAX_TOKENS": "24",
     "PRODGEN_CHUNKING__MIN_TOKENS": "4",
     "PRODGEN_CHUNKING__HEADING_TOKENS": "4",

@@ -82,7 +82,7 @@ def test_a_given_session_is_kept_and_a_missing_one_is_made(ask: Ask) -> None:
 
 def test_an_answer_is_recorded_with_the_question_redacted(ask: Ask, served: Databases, acme: Tenant) -> None:
     result = ask("Is desk@travel.example.org or someone.else@corp.example.com the travel desk?")
-    with served.serving.transaction(acme.tenant_id) as tx:
+    with served.serving.transaction(acme.tenant_id, Reader(user="ann")) as tx:
         with tx.connection.cursor(row_factory=dict_row) as cursor:
             row = cursor.execute("SELECT * FROM prodgen.answers WHERE answer_id = %s", [result.answer_id]).fetchone()
     assert row

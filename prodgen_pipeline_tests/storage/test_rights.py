@@ -82,3 +82,81 @@ def test_a_tenant_cannot_write_rows_of_another(databases: Databases, two_tenants
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"),
     ):
         tx.connection.execute(stolen, [two.tenant_id])
+
+
+def test_a_tenant_s_transaction_changes_no_other_tenant_and_none_changes_any(
+    databases: Databases, two_tenants: list[Tenant]
+) -> None:
+    one, two = two_tenants
+    for context in (one.tenant_id, None):
+        with databases.pipeline.transaction(context) as tx:
+            for change in ("DELETE FROM prodgen.tenants", "UPDATE prodgen.tenants SET change_seq = 9"):
+                assert tx.connection.execute(f"{change} WHERE tenant_id = %s", [two.tenant_id]).rowcount == 0
+    with databases.pipeline.transaction(one.tenant_id) as tx:
+        assert tx.connection.execute("SELECT tenant_id FROM prodgen.tenants").fetchall() == [(one.tenant_id,)]
+    with databases.pipeline.transaction() as tx:
+        assert len(tx.connection.execute("SELECT FROM prodgen.tenants").fetchall()) == 2
+
+
+ANSWER = """
+    INSERT INTO prodgen.answers (tenant_id, answer_id, actor, release_id, generation_id, question, answer, refused,
+        tier, timings_ms, evidence) VALUES (%s, %s, %s, 'r', 1, 'q', 'a', false, 'extractive', '{}', '[]')
+"""
+
+
+def test_a_reader_s_answers_are_its_own(databases: Databases, two_tenants: list[Tenant]) -> None:
+    tenant = two_tenants[0].tenant_id
+    for user in ("ada", "bob"):
+        with databases.serving.transaction(tenant, Reader(user=user)) as tx:
+            tx.connection.execute(ANSWER, [tenant, f"of {user}", f"user:{user}"])
+    with databases.serving.transaction(tenant, Reader(user="ada", groups=("bob", "user:bob"))) as tx:
+        assert tx.connection.execute("SELECT answer_id FROM prodgen.answers").fetchall() == [("of ada",)]
+    with databases.serving.transaction(tenant) as tx:
+        assert tx.connection.execute("SELECT answer_id FROM prodgen.answers").fetchall() == []
+
+
+def test_a_source_of_a_group_is_named_to_that_group_and_its_address_to_nobody(
+    databases: Databases, two_tenants: list[Tenant]
+) -> None:
+    tenant = two_tenants[0].tenant_id
+    with databases.pipeline.transaction(tenant) as tx:
+        sources.add(tx, "minutes", "/board", include=[], exclude=[], groups=["board"])
+    names = "SELECT name FROM corpus.sources ORDER BY name"
+    for reader, expected in ((Reader(user="board"), ["files"]), (Reader(groups=("board",)), ["files", "minutes"])):
+        with databases.serving.transaction(tenant, reader) as tx:
+            assert [row[0] for row in tx.connection.execute(names)] == expected
+    with databases.serving.transaction(tenant) as tx, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        tx.connection.execute("SELECT uri FROM corpus.sources")
+
+
+@pytest.mark.parametrize(
+    "name", ["*", "{*}", '","group:board', "group:board", "user:ada", "a\\", 'x","*', "NULL", "{}", " "]
+)
+def test_no_name_of_a_user_or_group_is_taken_for_another(
+    databases: Databases, two_tenants: list[Tenant], name: str
+) -> None:
+    for reader in (Reader(user=name), Reader(groups=(name,))):
+        with databases.serving.transaction(two_tenants[0].tenant_id, reader) as tx:
+            assert seen(tx) == ["open.md"]
+
+
+DEFINERS = """
+    SELECT p.oid::regprocedure::text, COALESCE(array_to_string(p.proconfig, ','), ''), p.proowner::regrole::text
+    FROM pg_proc p WHERE p.prosecdef AND p.pronamespace::regnamespace::text IN ('prodgen', 'corpus')
+"""
+OPEN_TO_ALL = """
+    SELECT p.oid::regprocedure::text FROM pg_proc p, aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) AS a
+    WHERE a.grantee = 0 AND p.pronamespace::regnamespace::text IN ('prodgen', 'corpus')
+"""
+
+
+def test_functions_are_granted_by_name_and_those_with_the_owner_s_rights_look_nowhere_else(
+    databases: Databases,
+) -> None:
+    with psycopg.connect(databases.addresses.owner) as owner:
+        assert owner.execute(OPEN_TO_ALL).fetchall() == []
+        definers = owner.execute(DEFINERS).fetchall()
+    assert definers
+    for name, settings, definer in definers:
+        assert settings.startswith("search_path=pg_catalog"), name
+        assert definer == "prodgen_schema", name

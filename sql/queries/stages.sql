@@ -96,3 +96,18 @@ ON CONFLICT DO NOTHING;
 SELECT label, value_key, token FROM corpus.pseudonyms
 WHERE tenant_id = %(tenant_id)s
   AND (label, value_key) IN (SELECT * FROM unnest(%(labels)s::text[], %(value_keys)s::bytea[]));
+
+-- aliases --
+-- Whose these forms are, and what else is theirs.
+SELECT a.alias_key, a.token, a.kind FROM corpus.aliases a
+WHERE a.tenant_id = %(tenant_id)s AND a.token IN (
+    SELECT b.token FROM corpus.aliases b
+    WHERE b.tenant_id = %(tenant_id)s AND b.alias_key = ANY (%(alias_keys)s::bytea[]) AND b.kind <> 'part');
+
+-- add_aliases --
+-- A form that a document turns out to have becomes a name.
+INSERT INTO corpus.aliases (tenant_id, alias_key, token, kind)
+SELECT %(tenant_id)s, x.alias_key, x.token, x.kind
+FROM unnest(%(alias_keys)s::bytea[], %(tokens)s::text[], %(kinds)s::text[]) AS x (alias_key, token, kind)
+ON CONFLICT (tenant_id, alias_key, token) DO UPDATE SET kind = excluded.kind
+WHERE excluded.kind = 'name' AND aliases.kind <> 'name';

@@ -19,12 +19,13 @@ from prodgen_pipeline.core.redaction.gates import (
     ANY_WORD,
     ANY_WORD_OR_DIGIT,
     AT_SIGN,
+    DIGITS_IN_GROUPS,
     LETTERS_AND_DIGITS,
     SIX_DIGITS,
     WEB_ADDRESS,
 )
 from prodgen_pipeline.core.redaction.national_identifiers import national_identifier_rules
-from prodgen_pipeline.core.redaction.rules import Rule, pattern_rule, presidio_rule, words
+from prodgen_pipeline.core.redaction.rules import NUMBER_IN_ANY_FORM, Rule, pattern_rule, presidio_rule, words
 
 # Seven digits on one line, in groups or not, that are neither a date nor the decimals of a number.
 _SEVEN_DIGITS = r"(?<!\w)(?<!\d\.)(?!\d{4}-\d\d-\d\d(?!\d))(?!\d+\.\d+(?![\d.-]))\d(?:[^\w\n]{0,4}\d){6}"
@@ -87,6 +88,7 @@ def contact_rules() -> list[Rule]:
             # Longer runs of pairs are fingerprints of keys.
             patterns=(
                 (
+                    r""
                     r"(?<![0-9A-Fa-f][:-])\b[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}\b(?![:-][0-9A-Fa-f])",
                     0.6,
                 ),
@@ -169,6 +171,19 @@ def medical_rules() -> list[Rule]:
             reach=30,
         ),
         pattern_rule("DATE_OF_BIRTH", _DATE, 0.4, r"\d", _BIRTH_WORDS, gate=ANY_DIGIT, policy="phi", reach=30),
+        pattern_rule(
+            "HEALTH_INSURANCE_NUMBER",
+            NUMBER_IN_ANY_FORM,
+            0.2,
+            r"\d[A-Z -]{0,3}\d",
+            r"(?:health )?insurance (?:card )?(?:id|number|no\.?|policy)|policy (?:id|number|no\.?)|"
+            r"group (?:number|no\.?)"
+            r"|medicaid|health card|hic(?:n)?|ehic",
+            gate=DIGITS_IN_GROUPS,
+            policy="phi",
+            reach=30,
+            supported=0.55,
+        ),
         *_health_care_rules(),
     ]
 
@@ -232,7 +247,7 @@ def _health_care_rules() -> list[Rule]:
 def strict_rules() -> list[Rule]:
     """Policy `strict`: dates, ages, titles, web addresses, postal codes."""
     years_old = (
-        r"(?<=\b(?:age|aged|turned|turning|age of|age:)\s)\d{1,3}\b"
+        r"(?<=\b(?:age|aged|turn|turns|turned|turning|age of|age:|when (?:he|she|i|they) (?:was|were))\s)\d{1,3}\b"
         r"|\b\d{1,3}(?=[ -]?(?:years?[ -]old|y/?o\b|-year-old))"
     )
     titles = r"\b(?:mr|mrs|ms|miss|mx|dr|prof|sir|madam|dame|rev|hon|sgt|capt|lt|col|gen)\b\.?(?= \w)"

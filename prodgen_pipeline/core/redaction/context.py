@@ -4,6 +4,7 @@ Belongs here: places. Does not: the words themselves, which each rule brings.
 """
 
 import re
+from collections.abc import Iterator
 
 from prodgen_pipeline.core.redaction.folding import fold
 
@@ -25,6 +26,10 @@ class Context:
         """Whether `words` stand anywhere that could support a value in `work[start:end]`; cheaper than asking each."""
         return bool(words.search(work, start, end) or words.search(self.outside))
 
+    def cells_below(self, work: str, start: int, end: int, words: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+        """The cells of `work[start:end]` in columns whose header holds `words`; none outside tables."""
+        yield from ()
+
 
 class TableContext(Context):
     """Cells: the header of their column and the cells before them in their row, never another row."""
@@ -41,3 +46,16 @@ class TableContext(Context):
         if row > 0 and column < len(self._columns) and words.search(self._columns[column]):
             return True
         return words.search(work, max(row, earliest), start) is not None
+
+    def cells_below(self, work: str, start: int, end: int, words: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+        """The cells in columns whose header holds `words`."""
+        wanted = {number for number, header in enumerate(self._columns) if words.search(header)}
+        position = work.find("\n", start, end) + 1 if start == 0 else start
+        while wanted and 0 < position < end:
+            line_end = work.find("\n", position, end)
+            line_end = end if line_end < 0 else line_end
+            for number, cell in enumerate(work[position:line_end].split("\t")):
+                if number in wanted:
+                    yield position, position + len(cell)
+                position += len(cell) + 1
+            position = line_end + 1

@@ -11,15 +11,17 @@ searches. Presidio itself (seconds to import) is loaded by the first text that n
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prodgen_pipeline.core.configuration import RedactionConfig
-from prodgen_pipeline.core.models import Element, EntitySpan
+from prodgen_pipeline.core.models import Element, ElementType, EntitySpan
 from prodgen_pipeline.core.redaction.context import Context, TableContext
-from prodgen_pipeline.core.redaction.folding import MASK, fold
-from prodgen_pipeline.core.redaction.gates import PRIVATE_KEY, Gate, gates, policy_rank
+from prodgen_pipeline.core.redaction.folding import MASK, FoldedText, fold
+from prodgen_pipeline.core.redaction.gates import PRIVATE_KEY, Gate, Scope, gates, policy_rank
+from prodgen_pipeline.core.redaction.lists import Lists, lists_of
+from prodgen_pipeline.core.redaction.names import MENTION, FindNames, added, find_named, mentions, read_open
 from prodgen_pipeline.core.redaction.pseudonyms import PSEUDONYM
 
 if TYPE_CHECKING:
@@ -34,56 +36,123 @@ _LABEL_LENGTH = 40
 #: How far before a value the words may begin that disprove it.
 _LOOK_BACK = 64
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
+#: An end of a line or cell inside what could be one number.
+_BREAK = re.compile(r"(?<=[0-9A-Za-z])[\n\t](?=[0-9])")
+_CHECKED = frozenset({"CREDIT_CARD", "IBAN_CODE"})
 _MAX_PASSES = 16
 
 
-def detect(text: str, config: RedactionConfig) -> list[EntitySpan]:
+def detect(text: str, config: RedactionConfig, names: FindNames | None = None) -> list[EntitySpan]:
     """The entities of a text in order, none overlapping; offsets in characters of `text` as given.
 
-    Of overlapping findings the one with the higher score stays, then the longer, then the earlier; of one type inside
+    `names` adds what a language pipeline finds (see `names`); without it names are found by lists and rules alone. Of
+    overlapping findings the one with the higher score stays, then the longer, then the earlier; of one type inside
     another of the same type, the outer. Pseudonyms in the text are never part of a finding.
 
     Raises:
         ConfigurationError: the policy does not exist.
     """
-    return _detect(text, config, Context())
+    return _detect([text], [Context()], config, names)[0]
 
 
-def detect_elements(elements: Sequence[Element], config: RedactionConfig) -> list[list[EntitySpan]]:
+def detect_elements(
+    elements: Sequence[Element], config: RedactionConfig, names: FindNames | None = None
+) -> list[list[EntitySpan]]:
     """The entities of each element, as `detect`, with the context that its structure gives.
 
     A table's column header supports the values below it, and a short element that ends in a colon the element after it.
+    `names` is called at most once, with what the rules leave open outside of code.
 
     Raises:
         ConfigurationError: the policy does not exist.
     """
     before = ["", *(_label(element) for element in elements)]
-    return [
-        _detect(element.text, config, TableContext(element.text) if element.has_header else Context(label))
+    contexts = [
+        TableContext(element.text) if element.has_header else Context(label)
         for element, label in zip(elements, before, strict=False)
     ]
+    unread = [element.type is ElementType.CODE for element in elements]
+    return _detect([element.text for element in elements], contexts, config, names, unread)
 
 
-def _detect(text: str, config: RedactionConfig, context: Context) -> list[EntitySpan]:
-    rank = policy_rank(config.policy)
-    folded = fold(text)
-    work = PSEUDONYM.sub(lambda match: _mask(match.group()), folded.text)
-    found: list[EntitySpan] = []
-    blocks = list(_blocks(work))
-    # What an overlapping finding hid is found in a further pass: redacted text must have nothing left to find.
-    for _ in range(_MAX_PASSES):
-        in_blocks = [_in_block(work, *block, rank, config.score_threshold, context) for block in blocks]
-        blocks = [block for block, spans in zip(blocks, in_blocks, strict=True) if spans]
-        if not blocks:
-            break
-        new = [span for spans in in_blocks for span in spans]
-        found += new
-        work = _masked(work, new)
-    found.sort(key=lambda span: span.start)
+def _detect(
+    texts: Sequence[str],
+    contexts: Sequence[Context],
+    config: RedactionConfig,
+    names: FindNames | None,
+    unread: Sequence[bool] = (False,),
+) -> list[list[EntitySpan]]:
+    """The texts of one document together: who is named in one of them is known in the others."""
+    scope = Scope(policy_rank(config.policy), config.also)
+    folded = [fold(text) for text in texts]
+    works = [PSEUDONYM.sub(lambda match: _mask(match.group()), each.text) for each in folded]
+    search = _Search(scope=scope, config=config, lists=lists_of(config))
+    found = [search.entities(work, context) for work, context in zip(works, contexts, strict=True)]
+    if names is not None and scope.rank >= policy_rank("pii"):
+        shown = ["" if skip else work for work, skip in zip(works, unread, strict=True)]
+        named = read_open(shown, found, scope, names)
+        found = [added(one, search.wanted(work, more)) for work, one, more in zip(works, found, named, strict=True)]
+    if search.counts(MENTION):
+        again = [search.wanted(work, spans) for work, spans in zip(works, mentions(works, found), strict=True)]
+        found = [sorted((*one, *other), key=lambda span: span.start) for one, other in zip(found, again, strict=True)]
+    return [_in_original(each, spans) for each, spans in zip(folded, found, strict=True)]
+
+
+def _in_original(folded: FoldedText, spans: list[EntitySpan]) -> list[EntitySpan]:
     if folded.origins is None:
+        return spans
+    places = [folded.original_span(span.start, span.end) for span in spans]
+    return [replace(span, start=start, end=end) for span, (start, end) in zip(spans, places, strict=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """What is looked for in every text of one call."""
+
+    scope: Scope
+    config: RedactionConfig
+    lists: Lists
+
+    def counts(self, span: EntitySpan) -> bool:
+        """Whether a finding of this type and score is one."""
+        return span.score >= self.config.threshold(span.label)
+
+    def wanted(self, work: str, spans: Iterable[EntitySpan]) -> list[EntitySpan]:
+        """The spans that are sure enough and not on the list of what is never personal."""
+        return [span for span in spans if self.counts(span) and not self.lists.allows(work[span.start : span.end])]
+
+    def entities(self, work: str, context: Context) -> list[EntitySpan]:
+        """What the rules find in one text, in order and disjoint."""
+        found: list[EntitySpan] = []
+        blocks = list(_blocks(work))
+        # What an overlapping finding hid is found in a further pass: redacted text must have nothing left to find.
+        for _ in range(_MAX_PASSES):
+            in_blocks = [self._in_block(work, *block, context) for block in blocks]
+            blocks = [block for block, spans in zip(blocks, in_blocks, strict=True) if spans]
+            if not blocks:
+                break
+            new = sorted((span for spans in in_blocks for span in spans), key=lambda span: span.start)
+            found += new
+            work = _masked(work, new)
+        found.sort(key=lambda span: span.start)
         return found
-    places = [folded.original_span(span.start, span.end) for span in found]
-    return [replace(span, start=start, end=end) for span, (start, end) in zip(found, places, strict=True)]
+
+    def _in_block(self, work: str, block_start: int, block_end: int, context: Context) -> list[EntitySpan]:
+        """The findings of one pass, sorted and disjoint."""
+        candidates = list(self.lists.denied(work, block_start, block_end))
+        for counted in range(block_start, block_end, PIECE):
+            start, end = max(block_start, counted - MARGIN), min(block_end, counted + PIECE + MARGIN)
+            # The margins belong to the neighbours too; each start is counted in one piece.
+            candidates += [
+                span
+                for span in (
+                    *_in_piece(work, start, end, self.scope, context),
+                    *find_named(work, start, end, self.scope, context),
+                    *_broken(work, start, end, self.scope, context),
+                )
+                if counted <= span.start < counted + PIECE and not self.lists.allows(work[span.start : span.end])
+            ]
+        return _resolve(span for span in candidates if self.counts(span) and MASK not in work[span.start : span.end])
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -96,25 +165,13 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _in_block(
-    work: str, block_start: int, block_end: int, rank: int, threshold: float, context: Context
-) -> list[EntitySpan]:
-    """The findings of one pass, sorted and disjoint."""
-    candidates = []
-    for counted in range(block_start, block_end, PIECE):
-        start, end = max(block_start, counted - MARGIN), min(block_end, counted + PIECE + MARGIN)
-        # The margins belong to the neighbours too; each start is counted in one piece.
-        candidates += [
-            span
-            for span in _in_piece(work, start, end, rank, context)
-            if counted <= span.start < counted + PIECE and span.score >= threshold
-        ]
-    return _resolve(candidates)
-
-
-def _in_piece(work: str, start: int, end: int, rank: int, context: Context) -> Iterator[EntitySpan]:
-    """All findings in `work[start:end]` with their scores, which may be 0."""
-    for rule, windows in _concerned(work, start, end, rank, context):
+def _in_piece(
+    work: str, start: int, end: int, scope: Scope, context: Context, only: frozenset[str] = frozenset()
+) -> Iterator[EntitySpan]:
+    """All findings in `work[start:end]` with their scores, which may be 0; `only` of some types where it says so."""
+    for rule, windows in _concerned(work, start, end, scope, context):
+        if only and rule.label not in only:
+            continue
         for first, last in windows:
             # Presidio declares the language artifacts as required; its pattern recognisers do not read them.
             for raw in rule.recognizer.analyze(work[first:last], [rule.label], None):  # type: ignore[arg-type]
@@ -123,14 +180,26 @@ def _in_piece(work: str, start: int, end: int, rank: int, context: Context) -> I
                 yield EntitySpan(start=value[0], end=value[1], label=rule.label, score=score, rule=rule.name)
 
 
+def _broken(work: str, start: int, end: int, scope: Scope, context: Context) -> Iterator[EntitySpan]:
+    """Values that are certain by a checksum and go on after one end of a line or of a cell."""
+    piece = work[start:end]
+    if not _BREAK.search(piece):
+        return
+    # The piece alone: a copy of a long text for each of its paragraphs would be quadratic.
+    joined = _BREAK.sub(" ", piece)
+    for span in _in_piece(joined, 0, len(joined), scope, context, only=_CHECKED):
+        if len(_BREAK.findall(piece, span.start, span.end)) == 1:
+            yield replace(span, start=start + span.start, end=start + span.end)
+
+
 def _concerned(
-    work: str, start: int, end: int, rank: int, context: Context
+    work: str, start: int, end: int, scope: Scope, context: Context
 ) -> Iterator[tuple["Rule", list[tuple[int, int]]]]:
     """The rules that could find something in `work[start:end]` that counts, and where in `work`."""
     piece = work[start:end]
     mentioned: dict[re.Pattern[str], bool] = {}
-    for gate in gates(rank):
-        for rule in _rules(rank)[gate] if gate.opens(piece) else ():
+    for gate in gates(scope):
+        for rule in _rules(scope)[gate] if gate.opens(piece) else ():
             windows = rule.windows(piece)
             words = rule.context if windows and rule.needs_context else None
             if words is not None and words not in mentioned:
@@ -196,11 +265,11 @@ def _label(element: Element) -> str:
     return element.text if len(element.text) <= _LABEL_LENGTH and element.text.rstrip().endswith(":") else ""
 
 
-@lru_cache(maxsize=4)
-def _rules(rank: int) -> dict[Gate, tuple["Rule", ...]]:
+@lru_cache(maxsize=16)
+def _rules(scope: Scope) -> dict[Gate, tuple["Rule", ...]]:
     """The rules of a policy by gate; loads Presidio."""
     from prodgen_pipeline.core.redaction.catalogue import personal_data_rules
     from prodgen_pipeline.core.redaction.credentials import secret_rules
 
-    rules = [rule for rule in (*secret_rules(), *personal_data_rules()) if policy_rank(rule.policy) <= rank]
-    return {gate: tuple(rule for rule in rules if rule.gate is gate) for gate in gates(rank)}
+    rules = [rule for rule in (*secret_rules(), *personal_data_rules()) if scope.covers(rule.label, rule.policy)]
+    return {gate: tuple(rule for rule in rules if rule.gate is gate) for gate in gates(scope)}

@@ -1,6 +1,7 @@
 """Makes disguised characters plain before recognisers read a text, and finds the way back to the original offsets.
 
-Belongs here: zero-width characters, full-width and other scripts' digits, unusual blanks and hyphens. Does not: repairs
+Belongs here: zero-width characters, full-width and other scripts' digits, unusual blanks and hyphens, letters of other
+alphabets inside Latin words. Does not: repairs
 that the stored text keeps (`core.cleaning`), nor the canonical form of a detected value (`pseudonyms`).
 """
 
@@ -17,6 +18,17 @@ MASK = "\ue000"
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]+")
 _BLANKS = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+# Letters of other alphabets that look like Latin ones, in the order of what they look like.
+_LOOKALIKES = dict(
+    zip(
+        "АВЕКМНОРСТХУІЅЈаеорсухіѕјԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧονρ",
+        "ABEKMHOPCTXYISJaeopcyxisjdqwABEZHIKMNOPTYXovp",
+        strict=True,
+    )
+)
+_LATIN = str.maketrans(_LOOKALIKES)
+#: A word that mixes them with Latin letters or digits; a word wholly in another alphabet is left as it is.
+_MIXED = re.compile(r"(?=[\w.@-]*[A-Za-z0-9])[\w.@-]*[\u0370-\u0527][\w.@-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,7 @@ def fold(text: str) -> FoldedText:
         return FoldedText(text)
     disguised, table = _disguises()
     plain = disguised.sub(lambda match: table[match.group()], text)
+    plain = _MIXED.sub(lambda match: match.group().translate(_LATIN), plain)
     if not _INVISIBLE.search(plain):
         return FoldedText(plain)
     origins = array("q")

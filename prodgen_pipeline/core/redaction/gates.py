@@ -7,6 +7,7 @@ recogniser needs beyond that (`catalogue`, `credentials`: the anchor of each rul
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from prodgen_pipeline.core.errors import ConfigurationError
 
@@ -23,6 +24,17 @@ def policy_rank(policy: str) -> int:
     if policy not in POLICIES:
         raise ConfigurationError(f"There is no redaction policy {policy!r}; choose one of {', '.join(POLICIES)}.")
     return POLICIES.index(policy)
+
+
+class Scope(NamedTuple):
+    """What is looked for: the rank of the policy, and types of stricter policies that are wanted as well."""
+
+    rank: int
+    also: tuple[str, ...] = ()
+
+    def covers(self, label: str, policy: str) -> bool:
+        """Whether a type that belongs to `policy` is looked for."""
+        return policy_rank(policy) <= self.rank or label in self.also
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +80,7 @@ ADDRESS_MARKS = Gate(
     ),
 )
 FIVE_DIGITS = Gate(policy="pii", pattern=re.compile(r"\d{5}"))
+DIGITS_IN_GROUPS = Gate(policy="pii", pattern=re.compile(r"\d(?:[A-Z -]{0,3}\d){4}"))
 ANY_DIGIT = Gate(policy="phi", pattern=re.compile(r"\d"))
 WEB_ADDRESS = Gate(policy="strict", words=("://", "www."))
 ANY_WORD = Gate(policy="strict", pattern=re.compile(r"[A-Za-z]{2}"))
@@ -85,6 +98,7 @@ _ALL = (
     GERMAN_PLATE,
     ADDRESS_MARKS,
     FIVE_DIGITS,
+    DIGITS_IN_GROUPS,
     ANY_DIGIT,
     WEB_ADDRESS,
     ANY_WORD,
@@ -92,7 +106,7 @@ _ALL = (
 )
 
 
-@lru_cache(maxsize=len(POLICIES))
-def gates(rank: int) -> tuple[Gate, ...]:
-    """The gates of the policy with this rank."""
-    return tuple(gate for gate in _ALL if policy_rank(gate.policy) <= rank)
+@lru_cache(maxsize=16)
+def gates(scope: Scope) -> tuple[Gate, ...]:
+    """The gates behind which something is looked for; all of them where single types of stricter policies are."""
+    return tuple(gate for gate in _ALL if scope.also or policy_rank(gate.policy) <= scope.rank)

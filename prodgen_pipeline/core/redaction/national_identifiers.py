@@ -8,9 +8,15 @@ import re
 
 from presidio_analyzer import Pattern
 
-from prodgen_pipeline.core.redaction.gates import FIVE_DIGITS, GERMAN_PLATE, LETTERS_AND_DIGITS, SIX_DIGITS
+from prodgen_pipeline.core.redaction.gates import (
+    DIGITS_IN_GROUPS,
+    FIVE_DIGITS,
+    GERMAN_PLATE,
+    LETTERS_AND_DIGITS,
+    SIX_DIGITS,
+)
 from prodgen_pipeline.core.redaction.recognizers import ChecksumRecognizer
-from prodgen_pipeline.core.redaction.rules import Rule, pattern_rule, presidio_rule
+from prodgen_pipeline.core.redaction.rules import NUMBER_IN_ANY_FORM, Rule, pattern_rule, presidio_rule
 
 _LICENCE_WORDS = (
     r"driv(?:er'?s?|ing) (?:licen[cs]e|permit|id)|licen[cs]e (?:number|no|#|id)|dl (?:number|no|#)|dvla|cdl"
@@ -218,9 +224,51 @@ def other_national_rules() -> list[Rule]:
     ]
 
 
+def documents_of_any_country() -> list[Rule]:
+    """Numbers beside the words for a passport, an identity card or a licence, whatever form the country gives them."""
+    number = NUMBER_IN_ANY_FORM
+    passport = r"passport(?: number| no\.?)?|passeport|reisepass|pasaporte|passaporto|paspoort|passaporte"
+    identity = (
+        r"(?:national|personal|citizen) (?:id(?:entity|entification)?|registration)(?: card)?(?: number| no\.?)?"
+        r"|identity card|id card|id number|bsn|cnp|oib|emšo|jmbg|curp|rodné číslo|personnummer|cpr|isikukood|"
+        r"asmens kodas"
+    )
+    return [
+        pattern_rule(
+            "PASSPORT_NUMBER",
+            number,
+            0.2,
+            r"\d[A-Z -]{0,3}\d",
+            passport,
+            gate=DIGITS_IN_GROUPS,
+            reach=30,
+            supported=0.55,
+        ),
+        pattern_rule(
+            "NATIONAL_ID", number, 0.2, r"\d[A-Z -]{0,3}\d", identity, gate=DIGITS_IN_GROUPS, reach=30, supported=0.55
+        ),
+        pattern_rule(
+            "DRIVER_LICENSE",
+            number,
+            0.2,
+            r"\d[A-Z -]{0,3}\d",
+            _LICENCE_WORDS,
+            gate=DIGITS_IN_GROUPS,
+            reach=30,
+            supported=0.55,
+        ),
+    ]
+
+
 def national_identifier_rules() -> list[Rule]:
     """All rules of this module."""
-    return [*north_american_rules(), *british_and_irish_rules(), *european_rules(), *other_national_rules()]
+    return [
+        *documents_of_any_country(),
+        *north_american_rules(),
+        *british_and_irish_rules(),
+        *european_rules(),
+        *other_national_rules(),
+    ]
 
 
 def _indian_rules() -> list[Rule]:

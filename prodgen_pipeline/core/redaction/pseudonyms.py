@@ -8,6 +8,7 @@ import re
 
 from prodgen_pipeline.core.errors import UsageError
 from prodgen_pipeline.core.redaction.folding import fold
+from prodgen_pipeline.core.redaction.person_names import parse_name
 
 #: `<TYPE_hexdigits>`, at least four digits; also what a reader may see in an answer.
 PSEUDONYM = re.compile(r"<(?P<label>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)_(?P<digest>[0-9a-f]{4,64})>")
@@ -49,6 +50,8 @@ def type_word(token: str) -> str:
 
 def normalise_value(label: str, value: str) -> str:
     """The canonical form of a value: equal for spellings of one value, so that they get one pseudonym."""
+    if label == "PERSON":
+        return " ".join(parse_name(value))
     plain = fold(value).text.strip()
     if label in _CASE_MATTERS:
         return plain

@@ -14,6 +14,15 @@ from prodgen_pipeline.core.redaction.gates import SIX_DIGITS, Gate
 #: As `certain`: no value counts without context.
 NEVER = re.compile(r"(?!)")
 
+#: Letters and at least five digits, in groups or not: what only the words before it make a number of something.
+NUMBER_IN_ANY_FORM = (
+    r"(?<![\w-])(?=[A-Z -]{0,8}(?:\d[A-Z -]{0,3}){5})(?:(?-i:[A-Z]{1,3})[ -])?[A-Z]{0,4}\d[A-Z\d]{0,19}"
+    r"(?:[ -](?=[A-Z]{0,4}\d)[A-Z\d]{1,12}){0,5}(?![\w-])"
+)
+
+#: Cutting less than this into windows costs more than reading it.
+_SHORT = 512
+
 _CONTEXT_BONUS = 0.35
 _SUPPORTED = 0.6
 _UNSUPPORTED = 0.3
@@ -43,6 +52,8 @@ class Rule:
     margin: int = 64
     #: False where the recogniser itself demands the gate's words and the anchor, before or around the value it takes.
     in_value: bool = True
+    #: What a value beside its words scores at least: lower for a rule that gives way to one that knows the form.
+    supported: float = _SUPPORTED
     #: Words directly before a value that prove it to be something else.
     unless_after: re.Pattern[str] | None = None
 
@@ -57,7 +68,9 @@ class Rule:
         return self.certain is NEVER
 
     def windows(self, piece: str) -> list[tuple[int, int]]:
-        """The runs of whole lines around the anchors, in order and disjoint."""
+        """The runs of whole lines around the anchors, in order and disjoint; all of a short piece."""
+        if len(piece) <= _SHORT:
+            return [(0, len(piece))] if self.anchor.search(piece) else []
         found: list[tuple[int, int]] = []
         position = 0
         while anchor := self.anchor.search(piece, position):
@@ -80,7 +93,7 @@ class Rule:
     def score(self, raw: float, value: str, *, supported: bool) -> float:
         """The score of a value, 0 to 1, from the recogniser's own and the words around it."""
         if supported:
-            return min(1.0, max(raw + _CONTEXT_BONUS, _SUPPORTED))
+            return min(1.0, max(raw + _CONTEXT_BONUS, self.supported))
         if self.needs_context:
             return 0.0
         if self.certain is None:
@@ -127,6 +140,7 @@ def pattern_rule(
     gate: Gate = SIX_DIGITS,
     policy: str = "pii",
     reach: int = 60,
+    supported: float = _SUPPORTED,
 ) -> Rule:
     """A rule on a pattern of ours; with context words it counts only beside one of them."""
     return Rule(
@@ -142,4 +156,5 @@ def pattern_rule(
         context=words(context) if context else None,
         certain=NEVER if context else None,
         reach=reach,
+        supported=supported,
     )
