@@ -2,7 +2,7 @@
 #   make demo            everything on the embedded database, with the sample corpus (ARGS=--exit stops after the questions)
 #   make test            the fast suite, and what speaks SQL again on PostgreSQL 16         make test-slow   the rest
 #   make check           formatting, lint, types, import contracts
-#   make docs            docs/cli.md and docs/settings.md from the code
+#   make docs            docs/cli.md, docs/settings.md and docs/rights.md from the code
 #   make lock            resolve requirements/lock.txt again
 #   make clean           remove the environment and what tools left behind
 
@@ -36,6 +36,7 @@ check: $(STAMP)
 
 docs: $(STAMP)
 	.venv/bin/python -m prodgen_pipeline.cli.reference docs
+	.venv/bin/python -m prodgen_pipeline.cli.rights_reference docs
 
 lock: $(STAMP)
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

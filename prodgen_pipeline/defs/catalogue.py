@@ -13,6 +13,7 @@ from prodgen_pipeline.defs.corpus.raw_documents import raw_documents
 from prodgen_pipeline.defs.corpus.redacted_documents import redacted_documents
 from prodgen_pipeline.defs.corpus.served_release import served_release
 from prodgen_pipeline.defs.expectations import expectation_checks, expectations_job, nightly_expectations
+from prodgen_pipeline.defs.isolation import isolation_check, isolation_job, nightly_attacks
 from prodgen_pipeline.defs.jobs import sync_job
 from prodgen_pipeline.defs.recall import recall_audit_job, recall_audits, recall_check
 from prodgen_pipeline.defs.retention import daily_retention, retention_job
@@ -37,9 +38,9 @@ def definitions() -> dg.Definitions:
     """Put together; one process per run, because starting processes is what a small run would spend its time on."""
     return dg.Definitions(
         assets=ASSETS,
-        asset_checks=[*expectation_checks, recall_check],
-        jobs=[sync_job, expectations_job, recall_audit_job, retention_job, *backfill_jobs],
-        schedules=[nightly_expectations, recall_audits, daily_reclaim, daily_retention],
+        asset_checks=[*expectation_checks, recall_check, isolation_check],
+        jobs=[sync_job, expectations_job, recall_audit_job, retention_job, isolation_job, *backfill_jobs],
+        schedules=[nightly_expectations, recall_audits, daily_reclaim, daily_retention, nightly_attacks],
         sensors=[document_store_sensor, failed_run_sensor],
         resources={"corpus": Corpus()},
         executor=dg.in_process_executor,

@@ -39,7 +39,8 @@ GRAPH = {
             "*index_entries_have_their_documents_chunks_and_rights", "*term_lists_and_counts_match_the_index_entries",
             "*the_index_holds_what_is_served_and_nothing_else",
             "*vectors_have_unit_length_and_the_generations_dimensions",
-            "searches_find_what_comparing_everything_finds", "the_index_was_made_from_the_working_configuration",
+            "searches_find_what_comparing_everything_finds", "tenants_and_readers_stay_apart",
+            "the_index_was_made_from_the_working_configuration",
             "vectors_meet_expectations", "whole_indexes_are_right",
         ],
     ),
@@ -95,7 +96,7 @@ def test_sensors_and_the_schedule_run_from_the_start(repository: dg.RepositoryDe
         "failed_run_sensor": dg.DefaultSensorStatus.RUNNING,
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
-        "nightly_expectations", "recall_audits", "daily_reclaim", "daily_retention",
+        "nightly_expectations", "recall_audits", "daily_reclaim", "daily_retention", "nightly_attacks",
     }  # fmt: skip
 
 
