@@ -190,7 +190,9 @@ def test_a_golden_answer_stands_in_the_first_document_named(tenant: str) -> None
         text = text_of(tenant, case["uris"][0])
         if case["answer"].startswith("<"):
             label = case["answer"].strip("<").removesuffix("_")
-            assert any(value in text for value in PLANTED[tenant][label]), case["id"]
+            # A person's address has the person's pseudonym.
+            planted = PLANTED[tenant]["EMAIL_ADDRESS" if label == "PERSON" else label]
+            assert any(value in text for value in planted), case["id"]
         else:
             assert case["answer"] in text, case["id"]
 
@@ -205,7 +207,7 @@ def test_the_demo_asks_three_plain_questions_one_about_an_address_and_one_beyond
 
 def test_the_demo_expects_a_pseudonym_where_the_document_has_an_address() -> None:
     question = DEMO[3]
-    assert question["expect"]["contains"] == ["<EMAIL_ADDRESS_"]
+    assert question["expect"]["contains"] == ["<PERSON_"]  # the address stands beside its owner's name
     text = text_of(question["tenant"], question["expect"]["cites"][0])
     assert all(address in text for address in question["expect"]["not_contains"])
     assert set(question["expect"]["not_contains"]) <= set(PLANTED[question["tenant"]]["EMAIL_ADDRESS"])
