@@ -42,6 +42,7 @@ class Mode(StrEnum):
     ERROR_500 = "error_500"
     ERROR_429 = "error_429"
     ERROR_401 = "error_401"
+    ERROR_400 = "error_400"
     #: Fails once, then obeys.
     ERROR_ONCE = "error_once"
     GARBAGE = "garbage"
@@ -247,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif mode is Mode.ERROR_ONCE and len(self.owner.requests) == 1:
             self._error(500, "not now")
-        elif mode in (Mode.ERROR_500, Mode.ERROR_429, Mode.ERROR_401):
+        elif mode in (Mode.ERROR_500, Mode.ERROR_429, Mode.ERROR_401, Mode.ERROR_400):
             headers = {} if self.owner.retry_after is None else {"Retry-After": self.owner.retry_after}
             self._error(int(mode.value[-3:]), "no", headers)
         elif mode is Mode.CHOOSY and (refused := {"stream_options", "temperature", "max_tokens"} & body.keys()):

@@ -27,7 +27,10 @@ _LATER = frozenset({408, 409, 425, 429})
 #: What some endpoints do not take, and what they are sent instead.
 OPTIONAL = {"stream_options": None, "temperature": None, "max_tokens": "max_completion_tokens"}
 _WHAT_TO_CHECK = "check OPENAI_BASE_URL, OPENAI_API_KEY and the models of generation"
-_FINISHED = re.compile(r"length|max")
+_CUT = re.compile(r"length|max")
+_NOT_TAKEN = re.compile(
+    r"un\w*supported|not supported|unknown|unrecogni[sz]ed|unexpected|extra|not permitted|not allowed", re.IGNORECASE
+)
 
 
 class Unanswered(Exception):
@@ -38,6 +41,10 @@ class Unanswered(Exception):
         self.wait_seconds = wait_seconds
         #: Whether the endpoint may charge for what it was sent.
         self.is_billed = is_billed
+
+
+class RequestRefused(ConfigurationError):
+    """The endpoint does not take this request, which says nothing of the next one."""
 
 
 class Unsupported(Exception):
@@ -79,7 +86,7 @@ class ChatApi:
         Raises:
             Unanswered: no answer, an error, the end before the end, or what is no chat completion.
             Unsupported: without one of its parameters the request may do.
-            ConfigurationError: the endpoint refuses the key, the model or the request itself.
+            ConfigurationError: the endpoint refuses the key, the model or (RequestRefused) the request itself.
         """
         with self._translated():
             client = self._opened()
@@ -143,12 +150,13 @@ def _refusal(error: "APIStatusError") -> Exception:
     if status in _LATER or status >= 500:
         wait = asked_wait(error.response.headers, datetime.now(UTC))
         return Unanswered(f"HTTP {status}", wait_seconds=wait, is_billed=False)
-    if status in (400, 422):
-        said = f"{getattr(error, 'param', '')} {error.message}"
+    said = f"{getattr(error, 'param', '')} {getattr(error, 'code', '')} {error.message}"
+    if status in (400, 422) and _NOT_TAKEN.search(said):
         for parameter in OPTIONAL:
             if re.search(rf"\b{parameter}\b", said):
                 return Unsupported(parameter)
-    return ConfigurationError(f"the model endpoint refuses the request (HTTP {status}): {_WHAT_TO_CHECK}")
+    kind = RequestRefused if status in (400, 413, 422) else ConfigurationError
+    return kind(f"the model endpoint refuses the request (HTTP {status}): {_WHAT_TO_CHECK}")
 
 
 def _bounded(blocks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
@@ -217,7 +225,7 @@ def read_completion(found: Mapping[str, Any], *, is_part: bool = False) -> Delta
         model=model if isinstance(model, str) and model else None,
         usage=_usage(found.get("usage")),
         finished=bool(reason) or not is_part,
-        is_cut=isinstance(reason, str) and bool(_FINISHED.search(reason)),
+        is_cut=isinstance(reason, str) and bool(_CUT.search(reason)),
     )
 
 

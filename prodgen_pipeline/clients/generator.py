@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prodgen_pipeline.clients.chat_completions import OPTIONAL, ChatApi, Delta, Unanswered, Unsupported
+from prodgen_pipeline.clients.chat_completions import OPTIONAL, ChatApi, Delta, RequestRefused, Unanswered, Unsupported
 from prodgen_pipeline.clients.circuit_breaker import BreakerConfig, CircuitBreaker, State
 from prodgen_pipeline.clients.text_stream import (
     GenerationFailed,
@@ -167,8 +167,12 @@ class Generator:
         except Unanswered:
             self._breaker.failed(model)
             raise
+        except RequestRefused:
+            # Too long, for example: the endpoint answers.
+            self._breaker.succeeded(model)
+            raise
         except ConfigurationError:
-            # A refused key or a missing model does not heal by asking, but neither is it this question's fault.
+            # A refused key or a missing model does not heal by asking.
             self._breaker.failed(model)
             raise
 

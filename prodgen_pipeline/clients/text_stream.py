@@ -5,6 +5,7 @@ again, circuits (`generator`), the bytes (`chat_completions`), what the text say
 """
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -112,7 +113,8 @@ class TextStream:
         self._n_chars = 0
         self._model = request.body["model"]
         self._told: tuple[int, int] | None = None
-        self._is_finished = False
+        #: Set with the last word: until then what follows it is waited for.
+        self._afterword_until = math.inf
         #: True once the text is whole, or cut: nothing more comes.
         self.is_ended = False
         #: True where the text stops before its writer came to an end.
@@ -145,7 +147,7 @@ class TextStream:
         try:
             return self._took(self._next(wait_seconds))
         except queue.Empty:
-            return self._waited(wait_seconds)
+            return self._waited()
         except Unanswered as error:
             self._end(went_well=False)
             raise GenerationFailed(f"the model endpoint broke off: {error}", self.used) from None
@@ -161,9 +163,8 @@ class TextStream:
             first, self._first = self._first, None
             return first
         until = self._request.deadline if wait_seconds is None else time.monotonic() + wait_seconds
-        if self._is_finished:
-            until = min(until, time.monotonic() + _AFTERWORD_SECONDS)
-        item = received(self._incoming, (self._reading,), min(until, self._request.deadline))[1]
+        until = min(until, self._afterword_until, self._request.deadline)
+        item = received(self._incoming, (self._reading,), until)[1]
         if isinstance(item, Exception):
             raise item
         return item
@@ -174,7 +175,8 @@ class TextStream:
             return ""
         self._model = delta.model or self._model
         self._told = delta.usage or self._told
-        self._is_finished = self._is_finished or delta.finished
+        if delta.finished:
+            self._afterword_until = time.monotonic() + _AFTERWORD_SECONDS
         self.is_cut = self.is_cut or delta.is_cut
         self._text.append(delta.text)
         self._n_chars += len(delta.text)
@@ -184,12 +186,12 @@ class TextStream:
             self._end(went_well=True)
         return delta.text
 
-    def _waited(self, wait_seconds: float | None) -> str:
-        if self._is_finished:
-            if wait_seconds is None or time.monotonic() >= self._request.deadline:
-                self._end(went_well=True)
+    def _waited(self) -> str:
+        now = time.monotonic()
+        if now >= self._afterword_until or (math.isfinite(self._afterword_until) and now >= self._request.deadline):
+            self._end(went_well=True)
             return ""
-        if time.monotonic() < self._request.deadline:
+        if now < self._request.deadline:
             return ""
         self._end(went_well=False)
         raise GenerationFailed("the model endpoint does not end its answer in time", self.used)

@@ -82,7 +82,7 @@ def shipped() -> dict[str, Calibration]:
 def parse_calibrations(found: Mapping[str, Any]) -> dict[str, Calibration]:
     """Read `{"need": {"intercept": ..., "weights": {name: [mean, scale, weight]}}, ...}`; raises ConfigurationError."""
     try:
-        return {
+        read = {
             name: Calibration(
                 intercept=float(found[name]["intercept"]),
                 weights={
@@ -92,6 +92,9 @@ def parse_calibrations(found: Mapping[str, Any]) -> dict[str, Calibration]:
             )
             for name in ("need", "doubt")
         }
+        if any(scale <= 0 for each in read.values() for _, scale, _ in each.weights.values()):
+            raise ValueError("a scale above 0")
+        return read
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"the calibration of routing lacks or misspells {error}: run `bench routing`"

@@ -157,7 +157,7 @@ class AnswerStream:
         embedder: EmbedderOf,
         question: str | None = None,
         search_more: Callable[[], SearchResult] | None = None,
-        afford: Callable[[WorstCase], bool] = lambda worst: True,
+        afford: Callable[[WorstCase], bool] | None = None,
         judge: Judge | None = None,
     ) -> None:
         """`question` is what is to be answered, as it may be sent, where that is not what was searched.
@@ -202,7 +202,7 @@ class AnswerStream:
     @property
     def answered(self) -> Answered:
         """The answer; before its end, as far as it was shown."""
-        answer = self._answer or Answer(text="".join(self._shown).strip(), tier=self._route.tier)
+        answer = self._answer or Answer(text="".join(self._shown).strip(), tier=self._route.tier.value)
         return Answered(
             answer=replace(answer, usage=self.usage),
             route=self._route,
@@ -221,9 +221,9 @@ class AnswerStream:
             if outcome is None:
                 return
             tried.append((rung, outcome))
-        if tried and tried[-1][1] is Outcome.REFUSED:
-            last = self._calls[-1]
-            self._answer = replace(refusal(NO_EVIDENCE), tier=last.rung.tier, model=last.model)
+        if refusing := next((call for call in self._calls if call.outcome is Outcome.REFUSED), None):
+            # A second look that came to nothing does not undo it.
+            self._answer = replace(refusal(NO_EVIDENCE), tier=refusing.rung.tier.value, model=refusing.model)
         else:
             self._answer = extracted(self._found, self._embedder, self._question)
         for text in sentence_pieces(self._answer.text):
@@ -240,12 +240,8 @@ class AnswerStream:
 
         shown, messages, prompt = rendered(self._found, self._tiering, rung, self._question)
         tier = self._tiering.tier(rung.tier)
-        if not self._afford(worst_case(messages, tier)):
+        if self._afford is not None and not self._afford(worst_case(messages, tier)):
             return Outcome.UNAFFORDABLE
-        checks = checks_for(
-            shown, self._question or self._found.question.text, system=_system(messages), refusal=prompt.refusal,
-            config=self._tiering.checks,
-        )  # fmt: skip
         try:
             stream = self._generator.stream(
                 messages, max_output_tokens=tier.max_output_tokens, model=tier.model,
@@ -259,6 +255,11 @@ class AnswerStream:
         self._running = (rung, stream, shown)
         outcome: Outcome | None = None
         try:
+            # Some 10 ms, while the model goes on with its first sentence.
+            checks = checks_for(
+                shown, self._question or self._found.question.text, system=_system(messages), refusal=prompt.refusal,
+                config=self._tiering.checks,
+            )  # fmt: skip
             outcome = yield from self._read(rung, stream, checks, tried)
         finally:
             # Also where the reader has gone: what was written until then is paid for.
@@ -290,13 +291,13 @@ class AnswerStream:
                     is_refusal = checks.is_refusal(sentence)
                     refused = refused or is_refusal
                     if is_refusal and self._shown:
-                        yield self._show(sentence, rung.tier)
+                        yield self._show(sentence, rung.tier.value)
                     else:
                         waiting.append(sentence)
                 else:
                     if not self._shown and self._is_doubtful(rung, checks, text, verdict, tried):
                         return Outcome.UNGROUNDED
-                    yield self._show("".join([*waiting, sentence]), rung.tier)
+                    yield self._show("".join([*waiting, sentence]), rung.tier.value)
                     waiting.clear()
                     before = sentence
         except EndpointUnavailable as error:
@@ -341,7 +342,7 @@ class AnswerStream:
 
     def _worded(self, rung: Rung, model: str, shown: Sequence[Hit]) -> Answer:
         text = "".join(self._shown).strip()
-        return Answer(text=text, citations=cite(text, shown), grounded=bool(text), tier=rung.tier, model=model)
+        return Answer(text=text, citations=cite(text, shown), grounded=bool(text), tier=rung.tier.value, model=model)
 
     def _note(self, rung: Rung, used: "Used", outcome: Outcome | None) -> None:
         self._calls.append(Call(rung=rung, model=used.model, usage=self._cost(rung, used), outcome=outcome))

@@ -249,3 +249,21 @@ def test_a_try_that_hung_is_counted_as_used(make: Make, endpoint: ScriptedEndpoi
     with pytest.raises(GenerationFailed) as caught:
         make(timeout_seconds=0.3, count=len).stream(QUESTION, max_output_tokens=50)
     assert caught.value.used.input_tokens >= sum(len(message["content"]) for message in QUESTION)
+
+
+def test_a_request_that_is_refused_says_nothing_of_the_next_one(make: Make, endpoint: ScriptedEndpoint) -> None:
+    endpoint.mode, generator = Mode.ERROR_400, make(breaker=BreakerConfig(failures=1))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="HTTP 400"):
+            generator.generate(QUESTION, max_output_tokens=50)
+    assert (len(endpoint.requests), generator.state()) == (2, State.CLOSED)
+
+
+def test_a_text_that_is_read_in_short_waits_ends_soon_after_its_last_word(
+    make: Make, endpoint: ScriptedEndpoint
+) -> None:
+    endpoint.mode = Mode.NEVER_DONE
+    stream, text = make(timeout_seconds=60.0).stream(QUESTION, max_output_tokens=50), ""
+    for _ in range(100):
+        text += stream.read(0.02)
+    assert (text, stream.is_ended, stream.is_cut) == (ANSWER, True, False)

@@ -31,6 +31,8 @@ LENGTH = Calibration(intercept=0.0, weights={"length": (2.0, 1.0, 4.0)})
 CONFIG = RoutingConfig(need=LENGTH, strong_above=0.6)
 SIMPLE = "Who built it?"
 COMPLEX = "What is the difference between the pumps of the north and the south, and why do none of them run at night?"
+#: A feature of which nothing is known but that it never varied.
+SCALELESS = '{"need": {"intercept": 0, "weights": {"terms": [1, 0, 1]}}, "doubt": {"intercept": 0, "weights": {}}}'
 
 
 def hit(text: str, rank: int = 1, similarity: float | None = 0.6, coverage: float | None = 0.7) -> Hit:
@@ -153,7 +155,9 @@ def test_what_is_shipped_knows_the_features_there_are() -> None:
     assert shipped()["doubt"].weights.keys() <= doubt.keys()
 
 
-@pytest.mark.parametrize("text", ["{}", '{"need": {}, "doubt": {}}', '{"need": {"intercept": "x", "weights": {}}}'])
+@pytest.mark.parametrize(
+    "text", ["{}", SCALELESS, '{"need": {}, "doubt": {}}', '{"need": {"intercept": "x", "weights": {}}}']
+)
 def test_a_broken_calibration_is_named(text: str) -> None:
     with pytest.raises(ConfigurationError, match="calibration of routing"):
         parse_calibrations(json.loads(text))

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 N_HITS = 8
 #: An answer is right if so many of its words stand in the right passage and so many of the known answer's in it.
 MIN_PRECISION, MIN_RECALL = 0.8, 0.3
+#: A feature that varies less is a constant.
+SMALLEST_SCALE = 0.001
 #: Points of the curve: shares of the strong tier.
 SHARES = tuple(round(0.05 * n, 2) for n in range(21))
 #: Of always asking the strong tier, what routing should reach.
@@ -344,10 +346,13 @@ def auroc(values: Sequence[float], is_positive: Sequence[bool]) -> float:
 
 
 def fit_logistic(rows: Sequence[Mapping[str, float]], outcomes: Sequence[bool], *, penalty: float = 3.0) -> Calibration:
-    """Fit by Newton's method, features scaled, weights kept small by `penalty` (the intercept is not)."""
-    names = sorted(rows[0])
-    raw = np.array([[row[name] for name in names] for row in rows])
-    means, scales = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
+    """Fit by Newton's method, features scaled, weights kept small by `penalty` (the intercept is not).
+
+    A feature that is the same in all rows says nothing and gets no weight.
+    """
+    names = [name for name in sorted(rows[0]) if np.std([row[name] for row in rows]) > SMALLEST_SCALE]
+    raw = np.array([[row[name] for name in names] for row in rows]).reshape(len(rows), len(names))
+    means, scales = raw.mean(axis=0), raw.std(axis=0)
     design = np.hstack([np.ones((len(rows), 1)), (raw - means) / scales])
     wanted = np.asarray(outcomes, float)
     ridge = penalty * np.eye(design.shape[1])
