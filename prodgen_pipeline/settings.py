@@ -27,7 +27,10 @@ from prodgen_pipeline.core.configuration import (
     RetrievalConfig,
     TenantRedaction,
 )
+from prodgen_pipeline.core.conversation import ConversationConfig, SessionConfig
+from prodgen_pipeline.core.conversation.budget import BudgetConfig
 from prodgen_pipeline.core.errors import ConfigurationError
+from prodgen_pipeline.core.routing import RoutingConfig, TierConfig, TieringConfig
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -87,14 +90,48 @@ class Serving:
 class Generation:
     """Text generation through an OpenAI-compatible endpoint; used only when one is configured."""
 
-    #: Empty: the first model that the endpoint lists.
+    #: Of the fast tier; empty: the first model that the endpoint lists.
     model: str = ""
-    prompt: str = "answer.v1"
-    max_output_tokens: int = 600
-    timeout_seconds: float = 30.0
-    #: What a model without a price of its own costs.
-    usd_per_million_input_tokens: float = 1.0
-    usd_per_million_output_tokens: float = 4.0
+    #: Of the strong tier, for hard questions and answers that do not hold; empty: there is one tier only.
+    strong_model: str = ""
+    prompt: str = "answer.v2"
+    #: Asked with where an answer did not hold.
+    strict_prompt: str = "answer_strict.v1"
+    max_output_tokens: Annotated[int, Bound(ge=1)] = 600
+    timeout_seconds: Annotated[float, Bound(gt=0)] = 30.0
+    strong_timeout_seconds: Annotated[float, Bound(gt=0)] = 60.0
+    #: What models without a price of their own cost.
+    usd_per_million_input_tokens: Annotated[float, Bound(ge=0)] = 1.0
+    usd_per_million_output_tokens: Annotated[float, Bound(ge=0)] = 4.0
+    strong_usd_per_million_input_tokens: Annotated[float, Bound(ge=0)] = 5.0
+    strong_usd_per_million_output_tokens: Annotated[float, Bound(ge=0)] = 20.0
+    #: The probability that the fast tier's answer is wrong, above which the strong tier is asked at once, or instead.
+    strong_above: Annotated[float, Bound(ge=0, le=1)] = 0.42
+    escalate_above: Annotated[float, Bound(ge=0, le=1)] = 0.55
+    #: Below this need the documents' own sentences answer though there are models; 0: never.
+    extractive_below: Annotated[float, Bound(ge=0, le=1)] = 0.0
+
+    @property
+    def tiering(self) -> TieringConfig:
+        """The tiers, for a release."""
+        fast = TierConfig(
+            model=self.model, timeout_seconds=self.timeout_seconds, max_output_tokens=self.max_output_tokens,
+            usd_per_million_input_tokens=self.usd_per_million_input_tokens,
+            usd_per_million_output_tokens=self.usd_per_million_output_tokens,
+        )  # fmt: skip
+        strong = TierConfig(
+            model=self.strong_model, timeout_seconds=self.strong_timeout_seconds,
+            max_output_tokens=self.max_output_tokens,
+            usd_per_million_input_tokens=self.strong_usd_per_million_input_tokens,
+            usd_per_million_output_tokens=self.strong_usd_per_million_output_tokens,
+        )  # fmt: skip
+        routing = RoutingConfig(
+            strong_above=self.strong_above, escalate_above=self.escalate_above, extractive_below=self.extractive_below
+        )
+        return TieringConfig(
+            fast=fast, strong=strong if self.strong_model else fast, routing=routing, prompt=self.prompt,
+            strict_prompt=self.strict_prompt,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +254,9 @@ class Settings:
     embedded: EmbeddedServer = field(default_factory=EmbeddedServer)
     serving: Serving = field(default_factory=Serving)
     generation: Generation = field(default_factory=Generation)
+    conversation: ConversationConfig = field(default_factory=ConversationConfig)
+    prompt_budget: BudgetConfig = field(default_factory=BudgetConfig)
+    sessions: SessionConfig = field(default_factory=SessionConfig)
     embedding_service: EmbeddingService = field(default_factory=EmbeddingService)
     reranker: RerankerService = field(default_factory=RerankerService)
     retrieval_audit: RetrievalAudit = field(default_factory=RetrievalAudit)

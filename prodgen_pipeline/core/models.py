@@ -164,6 +164,14 @@ class Usage:
     output_tokens: int = 0
     usd: float = 0.0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            usd=round(self.usd + other.usd, 9),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

@@ -17,7 +17,7 @@ from typing import Any
 
 from prodgen_pipeline.core.answer_checks import CheckConfig
 from prodgen_pipeline.core.errors import ConfigurationError
-from prodgen_pipeline.core.models import Hit
+from prodgen_pipeline.core.models import Hit, Usage
 from prodgen_pipeline.core.ranking.lexical import query_terms, terms
 from prodgen_pipeline.core.statements import statements
 
@@ -52,6 +52,11 @@ class TierConfig:
     max_output_tokens: int = 600
     usd_per_million_input_tokens: float = 1.0
     usd_per_million_output_tokens: float = 4.0
+
+    def cost(self, input_tokens: int, output_tokens: int) -> Usage:
+        """What so many tokens cost."""
+        dollars = input_tokens * self.usd_per_million_input_tokens + output_tokens * self.usd_per_million_output_tokens
+        return Usage(input_tokens=input_tokens, output_tokens=output_tokens, usd=round(dollars / 1_000_000, 9))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,15 @@ class RoutingConfig:
     cheapest_extractive_below: float = 0.25
 
 
+TURN_PROMPTS = {
+    "follow_up": "followup.v1",
+    "rephrase": "rephrase.v1",
+    "correction": "correction.v1",
+    "challenge": "challenge.v1",
+    "affirmation": "affirmation.v1",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TieringConfig:
     """All that makes generated answers, beside retrieval. Part of a release."""
@@ -129,6 +143,8 @@ class TieringConfig:
     checks: CheckConfig = field(default_factory=CheckConfig)
     prompt: str = "answer.v2"
     strict_prompt: str = "answer_strict.v1"
+    #: Prompts for turns that go on with a conversation, by type of turn; other turns have `prompt`.
+    turn_prompts: Mapping[str, str] = field(default_factory=lambda: dict(TURN_PROMPTS))
     #: Hits that a model is shown, and word pieces of their documents' text around them; twice as many at a second look.
     prompt_hits: int = 6
     context_tokens: int = 3_000
@@ -136,6 +152,16 @@ class TieringConfig:
     def tier(self, tier: Tier) -> TierConfig:
         """The configuration of a generating tier."""
         return self.strong if tier is Tier.STRONG else self.fast
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """Names of all prompts that an answer may be worded with."""
+        return (self.prompt, self.strict_prompt, *self.turn_prompts.values())
+
+    @property
+    def has_strong(self) -> bool:
+        """Whether there is a tier above the fast one: with one model for both, routing would only change its name."""
+        return self.strong.model != self.fast.model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,7 +101,7 @@ def _corpus(tx: Transaction) -> _Corpus:
 def _ask(service: QueryService, tenant: Tenant, case: Case, corpus: _Corpus) -> tuple[Outcome, tuple[str, int]]:
     """What came of a case, and the release and generation that did it."""
     hits = service.search(tenant, case.question, reader=corpus.reader, k=DEPTH).hits
-    asked = service.ask(tenant, case.question, reader=corpus.reader, actor=ACTOR)
+    asked = service.ask(tenant, case.question, reader=corpus.reader, actor=ACTOR, remembered=False)
     outcome = Outcome(
         case=case,
         relevant=relevant_documents(case.uris, corpus.canonical_of),
@@ -111,7 +111,7 @@ def _ask(service: QueryService, tenant: Tenant, case: Case, corpus: _Corpus) -> 
         refused=asked.answer.refused,
         cited=frozenset(citation.uri for citation in asked.answer.citations),
     )
-    return outcome, (asked.found.release, asked.found.generation)
+    return outcome, (asked.release, asked.generation)
 
 
 def _report(outcomes: list[Outcome], release_id: str, generation_id: int) -> Report:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from prodgen_pipeline.core.errors import NotFound
 
+#: Those that are not for wording answers: a follow-up that stands alone, whether a sentence is borne out.
+REWRITE, SUPPORT = "rewrite.v1", "support.v1"
+SUPPORTING = (REWRITE, SUPPORT)
 FOLDER = Path(__file__).parent / "prompts"
 
 

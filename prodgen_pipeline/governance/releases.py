@@ -36,7 +36,7 @@ class ServedRelease:
 
 def manifest(settings: Settings, generation: Generation) -> dict[str, Any]:
     """Describe what answers under the working configuration of the query side and a generation's pins."""
-    prompt = prompts.load(settings.generation.prompt)
+    tiering = settings.generation.tiering
     return {
         **_corpus_side(generation),
         "retrieval": asdict(settings.retrieval),
@@ -44,12 +44,12 @@ def manifest(settings: Settings, generation: Generation) -> dict[str, Any]:
         if settings.reranker_url
         else None,
         "answering": {"version": answering.VERSION, "extraction": asdict(answering.ExtractionConfig())},
-        "prompt": {"name": settings.generation.prompt, "sha256": hashlib.sha256(prompt.encode()).hexdigest()},
-        "generation": {
-            "model": settings.generation.model,
-            "max_output_tokens": settings.generation.max_output_tokens,
-            "usd_per_million_input_tokens": settings.generation.usd_per_million_input_tokens,
-            "usd_per_million_output_tokens": settings.generation.usd_per_million_output_tokens,
+        "tiering": asdict(tiering),
+        "conversation": asdict(settings.conversation),
+        "prompt_budget": asdict(settings.prompt_budget),
+        "prompts": {
+            name: hashlib.sha256(prompts.load(name).encode()).hexdigest()
+            for name in sorted({*tiering.prompts, *prompts.SUPPORTING})
         },
     }
 

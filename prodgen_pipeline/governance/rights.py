@@ -32,6 +32,8 @@ RIGHTS: dict[str, frozenset[str]] = {
     "documents history": _READING,
     "POST /v1/search": _READING,
     "POST /v1/ask": _READING,
+    "POST /v1/chat/completions": _READING,
+    "GET /v1/models": _READING,
     "GET /metrics": _EVERYONE,
     "status": _EVERYONE,
     "sync": _OPERATING,

@@ -3,7 +3,7 @@
 Belongs here: composition. Does not: running it (`__main__`), any route's work.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 import prodgen_pipeline
-from prodgen_pipeline.core.conversation import SessionConfig
+from prodgen_pipeline.governance.keys import Actor
+from prodgen_pipeline.serving.chat import chat_routes
 from prodgen_pipeline.serving.metrics import Metrics
 from prodgen_pipeline.serving.middleware import RequestFrame
+from prodgen_pipeline.serving.observing import observing
 from prodgen_pipeline.serving.problems import answer_errors_with_problems
 from prodgen_pipeline.serving.readiness import Readiness
 from prodgen_pipeline.serving.routes import acting, operations_routes, query_routes
@@ -47,10 +49,14 @@ def create_app(service: QueryService) -> FastAPI:
         redoc_url=None, swagger_ui_oauth2_redirect_url=None,
     )  # fmt: skip
     answer_errors_with_problems(app)
-    app.include_router(query_routes(service, metrics, sampler))
-    app.include_router(
-        session_routes(service.database, SessionConfig(), lambda action: acting(service, action), service.redactor)
-    )
+    observe = observing(metrics, sampler)
+
+    def who(action: str) -> Callable[..., Actor]:
+        return acting(service, action)
+
+    app.include_router(query_routes(service, metrics, sampler, observe))
+    app.include_router(chat_routes(service, who, observe))
+    app.include_router(session_routes(service.database, service.settings.sessions, who, service.redactor))
     app.include_router(operations_routes(service, metrics, readiness))
     _add_page(app)
     max_body_bytes = service.settings.serving.max_question_chars * _BYTES_PER_CHARACTER + _OTHER_BYTES

@@ -4,14 +4,17 @@ A request names no tenant. `user` and `groups`, which lines of a batch may hold,
 Fields that are not listed are refused, so that a misspelled one is not silently ignored.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from prodgen_pipeline.core.errors import UsageError
 from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.core.ranking.retrieval import SearchFilter
 from prodgen_pipeline.core.ranking.search_filter import MAX_VALUES, parse_filter
 from prodgen_pipeline.governance.keys import Actor
+from prodgen_pipeline.serving.ask import Question
+from prodgen_pipeline.serving.problems import MEDIA_TYPE
 
 #: Beyond any reasonable question; the real limit is a setting, and is checked with its value in the message.
 _MAX_ID_CHARS = 256
@@ -67,6 +70,12 @@ class AskRequest(_Question):
     """A question."""
 
     session: SessionId | None = Field(None, description="The conversation that it belongs to; made when missing.")
+
+    def question(self, actor: Actor) -> Question:
+        """The question of who holds the key; raises UsageError for a filter that is none."""
+        return Question(
+            text=self.text, reader=self.reader(actor), actor=actor.name, session=self.session, narrowed=self.narrowed
+        )
 
 
 class HitBody(BaseModel):
@@ -159,3 +168,16 @@ class Problem(BaseModel):
     detail: str
     instance: str
     request_id: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "content": {MEDIA_TYPE: {}}} for code in (400, 401, 403, 404, 413, 422, 503)
+}
+
+
+def check_text(text: str, max_chars: int) -> None:
+    """Refuse what is no question; raises UsageError."""
+    if not text.strip():
+        raise UsageError("text is empty: send the question")
+    if len(text) > max_chars:
+        raise UsageError(f"text has {len(text):,} characters, and at most {max_chars:,} are taken")

@@ -71,8 +71,12 @@ def find(
     narrowed: SearchFilter,
     limit: int,
     exact: bool = False,
+    carried: Sequence[int] = (),
 ) -> Candidates:
-    """Find up to `limit` chunks by each half; `exact` compares every vector and adds up every posting."""
+    """Find up to `limit` chunks by each half; `exact` compares every vector and adds up every posting.
+
+    Chunks that are `carried` on are scored as well, unless the search is narrowed.
+    """
     reach = _reach(tx, release, narrowed)
     if not reach.n_chunks or reach.document_ids == []:
         return Candidates(
@@ -81,7 +85,8 @@ def find(
     as_text = vector_text(vector)
     asked = dict(list(query_terms(question).items())[:MAX_TERMS])
     similarity, plan = _dense(tx, release, reach, as_text, limit=limit, exact=exact)
-    scored, frequency = _lexical(tx, release, config, reach, asked, list(similarity), limit=limit, exact=exact)
+    also = list(dict.fromkeys([*similarity, *(carried if reach.document_ids is None else ())]))
+    scored, frequency = _lexical(tx, release, config, reach, asked, also, limit=limit, exact=exact)
     unknown = [chunk for chunk in scored if chunk not in similarity]
     if unknown:
         rows = tx.dicts("search.similarities", generation_id=release.generation_id, vector=as_text, chunk_ids=unknown)

@@ -19,7 +19,7 @@ from prodgen_pipeline.core.errors import NotFound, UsageError
 from prodgen_pipeline.core.models import Answer, Hit, Reader
 from prodgen_pipeline.core.redaction.names import FindNames
 from prodgen_pipeline.governance import audit, releases
-from prodgen_pipeline.serving.question import Secret, redact_question
+from prodgen_pipeline.serving.question import RedactedQuestion, Secret, redact_question
 from prodgen_pipeline.storage import sessions
 from prodgen_pipeline.storage.database import Database, Transaction
 from prodgen_pipeline.storage.sessions import TurnRow
@@ -175,6 +175,22 @@ def redactor(config: RedactionConfig, secret: Secret, names: FindNames | None = 
         return found.kept
 
     return redact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialogue:
+    """A turn with what came before it, for who words the answer."""
+
+    understood: Understanding
+    #: The turn itself, as it was asked; what is searched stands alone.
+    question: RedactedQuestion
+    history: History
+    budget: BudgetConfig = BudgetConfig()
+
+    @property
+    def continues(self) -> bool:
+        """Whether there is anything before it that an answer may need."""
+        return bool(self.history.turns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

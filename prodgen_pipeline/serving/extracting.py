@@ -9,21 +9,19 @@ from collections.abc import Sequence
 from prodgen_pipeline.core.answering import ExtractionConfig, extract_answer, list_of_sources, sentences
 from prodgen_pipeline.core.models import Answer, Hit
 from prodgen_pipeline.core.word_pieces import spoken
-from prodgen_pipeline.serving.search import EmbedderOf, SearchResult, embedding_config
+from prodgen_pipeline.serving.manifests import embedding_config
+from prodgen_pipeline.serving.search import EmbedderOf, SearchResult
 
 #: Statements that are embedded for one extractive answer; a listing of hundreds of rows is scored by its terms alone.
 MAX_STATEMENTS = 96
 
 
-def extracted(found: SearchResult, embedder: EmbedderOf, question: str | None = None) -> Answer:
-    """Answer with the documents' own sentences, else with the list of documents found, else refuse.
-
-    `question` is what is to be answered where that is not the search's own text.
-    """
+def extracted(found: SearchResult, embedder: EmbedderOf) -> Answer:
+    """Answer with the documents' own sentences, else with the list of documents found, else refuse."""
     config = ExtractionConfig()
     hits = found.hits[: config.max_hits]
     scores = _statement_scores(found, hits, embedder)
-    answer = extract_answer(question or found.question.text, hits, scores, config)
+    answer = extract_answer(found.question.text, hits, scores, config)
     return list_of_sources(found.hits, config) if answer.refused else answer
 
 

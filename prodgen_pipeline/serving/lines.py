@@ -32,15 +32,15 @@ def ask_line(result: AskResult, line_id: str | int | None = None) -> dict[str, A
         "grounded": answer.grounded,
         "refused": answer.refused,
         "reason": answer.reason,
-        # Every turn is its own until sessions remember earlier ones, and no answer comes from a cache.
-        "turn_type": "new",
-        "search_query": result.found.question.asked,
+        "turn_type": result.turn_type.value,
+        "search_query": result.search_query,
         "route": {"tier": answer.tier, "model": answer.model, "escalated": result.escalated},
+        # No answer comes from a cache yet.
         "cache": {"hit": False, "kind": None},
         "usage": asdict(answer.usage),
         "answer_id": result.answer_id,
         "session": result.session,
-        "release": result.found.release,
+        "release": result.release,
         "timings_ms": result.timings_ms,
     }
 

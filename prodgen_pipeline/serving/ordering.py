@@ -82,6 +82,20 @@ def without_repetition(
     return _falling(ordered)
 
 
+#: Hits that come before what is carried on, and how much of that is.
+_BEFORE_CARRIED, _MAX_CARRIED = 4, 2
+
+
+def with_carried(ranked: Ranked, carried: Sequence[int]) -> Ranked:
+    """Move up to two chunks that the conversation cited before up to the fifth place, where a prompt shows them."""
+    wanted = [item for item in ranked[_BEFORE_CARRIED:] if item[0] in carried][:_MAX_CARRIED]
+    if not wanted:
+        return ranked
+    rest = [item for item in ranked[_BEFORE_CARRIED:] if item not in wanted]
+    raised = [(chunk, ranked[_BEFORE_CARRIED][1]) for chunk, _ in wanted]
+    return _falling([*ranked[:_BEFORE_CARRIED], *raised, *rest])
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.lower().split())
 

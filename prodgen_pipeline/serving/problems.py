@@ -25,6 +25,7 @@ from prodgen_pipeline.serving.failures import log_failure
 MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a client may try again what failed for now.
 RETRY_AFTER = "5"
+_INTERNAL = "An internal error; the log has it by its request id."
 
 #: First match counts; anything else that is ours is the server's fault.
 _STATUS: tuple[tuple[type[ProdgenError], HTTPStatus], ...] = (
@@ -45,22 +46,25 @@ def problem(
     **members: Any,  # noqa: ANN401 - JSON
 ) -> JSONResponse:
     """A problem details response; `members` are extensions such as `errors`."""
-    body = {
+    body = _members(request, status, detail) | members
+    return JSONResponse(body, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _members(request: Request, status: HTTPStatus, detail: str | None) -> dict[str, Any]:
+    return {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "detail": detail or status.description or status.phrase,
         "instance": request.url.path,
         "request_id": request.state.request_id,
-        **members,
     }
-    return JSONResponse(body, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def internal_error(request: Request, error: Exception) -> JSONResponse:
     """The response to what nobody foresaw; the log says where it happened."""
     log_failure(error, request.state.request_id)
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "An internal error; the log has it by its request id.")
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
 
 
 def answer_errors_with_problems(app: FastAPI) -> None:
@@ -71,14 +75,29 @@ def answer_errors_with_problems(app: FastAPI) -> None:
 
 
 def _of_ours(request: Request, error: Exception) -> JSONResponse:
+    status, detail = _said(request, error)
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER
+    return problem(request, status, detail, headers=headers)
+
+
+def _said(request: Request, error: Exception) -> tuple[HTTPStatus, str | None]:
+    """The status and the words of an error of ours; what is not the client's business is logged."""
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if isinstance(error, UsageError):
-        headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
-        return problem(request, status, str(error), headers=headers)
+        return status, str(error)
     # Messages of the other kinds name files and addresses, which are for the log.
     log_failure(error, request.state.request_id, with_message=True)
-    headers = {"Retry-After": RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return problem(request, status, type(error).__doc__, headers=headers)
+    return status, type(error).__doc__
+
+
+def problem_members(request: Request, error: Exception) -> dict[str, Any]:
+    """The members of a problem, where the response has begun and no status can be sent any more."""
+    if isinstance(error, ProdgenError):
+        return _members(request, *_said(request, error))
+    log_failure(error, request.state.request_id)
+    return _members(request, HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
 
 
 def _of_http(request: Request, error: Exception) -> JSONResponse:

@@ -10,31 +10,37 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from prodgen_pipeline.core.errors import UsageError
 from prodgen_pipeline.governance import keys, rights
 from prodgen_pipeline.governance.keys import Actor
-from prodgen_pipeline.serving.bodies import AskRequest, AskResponse, Problem, SearchRequest, SearchResponse
+from prodgen_pipeline.serving.ask import AskResult
+from prodgen_pipeline.serving.bodies import (
+    PROBLEMS,
+    AskRequest,
+    AskResponse,
+    Problem,
+    SearchRequest,
+    SearchResponse,
+    check_text,
+)
 from prodgen_pipeline.serving.lines import ask_line, search_line
 from prodgen_pipeline.serving.metrics import CONTENT_TYPE, Metrics
+from prodgen_pipeline.serving.observing import Observe
 from prodgen_pipeline.serving.problems import MEDIA_TYPE, RETRY_AFTER, problem
 from prodgen_pipeline.serving.readiness import Readiness
 from prodgen_pipeline.serving.sampling import SearchSampler
 from prodgen_pipeline.serving.service import QueryService
-from prodgen_pipeline.serving.streaming import answer_events
+from prodgen_pipeline.serving.streaming import EVENT_STREAM, AnswerResponse, answer_events
 
-EVENT_STREAM = "text/event-stream"
 _bearer = HTTPBearer(auto_error=False, description="A key of `prodgen key create`: it decides tenant, user and groups.")
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "content": {MEDIA_TYPE: {}}} for code in (400, 401, 403, 404, 413, 422, 503)
-}
 
 
-def query_routes(service: QueryService, metrics: Metrics, sampler: SearchSampler) -> APIRouter:
+def query_routes(service: QueryService, metrics: Metrics, sampler: SearchSampler, observe: Observe) -> APIRouter:
     """`POST /v1/search` and `POST /v1/ask`."""
-    router = APIRouter(prefix="/v1", tags=["query"], responses=_PROBLEMS)
+    router = APIRouter(prefix="/v1", tags=["query"], responses=PROBLEMS)
     limits = service.settings.serving
 
     @router.post("/search", response_model=SearchResponse)
@@ -42,7 +48,7 @@ def query_routes(service: QueryService, metrics: Metrics, sampler: SearchSampler
         body: SearchRequest, request: Request, actor: Annotated[Actor, Depends(acting(service, "POST /v1/search"))]
     ) -> JSONResponse:
         """Find the passages nearest to a text, best first."""
-        _check_text(body.text, limits.max_question_chars)
+        check_text(body.text, limits.max_question_chars)
         if body.k > limits.max_results:
             raise UsageError(f"k is {body.k}, and at most {limits.max_results} hits are given")
         reader, narrowed = body.reader(actor), body.narrowed
@@ -64,20 +70,20 @@ def query_routes(service: QueryService, metrics: Metrics, sampler: SearchSampler
         body: AskRequest, request: Request, actor: Annotated[Actor, Depends(acting(service, "POST /v1/ask"))]
     ) -> Response:
         """Answer a question with citations, or refuse with a reason."""
-        _check_text(body.text, limits.max_question_chars)
-        reader, narrowed = body.reader(actor), body.narrowed
-        result = service.ask(
-            actor.tenant, body.text, reader=reader, actor=actor.name, session=body.session, narrowed=narrowed
-        )
-        request.state.release = result.found.release
-        metrics.observe_steps("/v1/ask", result.timings_ms)
-        metrics.count_search(result.found.plan, result.found.reranking)
-        sampler.offer(actor.tenant, reader, result.found)
-        metrics.count_answer(result.answer.tier, refused=result.answer.refused, escalated=result.escalated)
-        line = ask_line(result, body.id)
+        check_text(body.text, limits.max_question_chars)
+        stream = service.stream(actor.tenant, body.question(actor))
+        request.state.release = stream.release
+
+        def done(result: AskResult) -> dict[str, Any]:
+            observe("/v1/ask", actor.tenant, body.reader(actor), result)
+            return ask_line(result, body.id)
+
         if EVENT_STREAM in request.headers.get("accept", ""):
-            return StreamingResponse(answer_events(line), media_type=EVENT_STREAM)
-        return JSONResponse(line)
+            events = answer_events(request, iter(stream), lambda: done(stream.result))
+            return AnswerResponse(events, stream.close)
+        for _ in stream:
+            pass
+        return JSONResponse(done(stream.result))
 
     return router
 
@@ -102,7 +108,7 @@ def operations_routes(service: QueryService, metrics: Metrics, readiness: Readin
             headers={"Retry-After": RETRY_AFTER}, checks=checks,
         )  # fmt: skip
 
-    @router.get("/metrics", response_class=Response, responses={401: _PROBLEMS[401]})
+    @router.get("/metrics", response_class=Response, responses={401: PROBLEMS[401]})
     def exposition(_: Annotated[Actor, Depends(acting(service, "GET /metrics"))]) -> Response:
         """Counters and latencies for Prometheus, of all tenants together."""
         metrics.set_recall(service.recall_figures(), datetime.now(UTC))
@@ -120,10 +126,3 @@ def acting(service: QueryService, action: str) -> Callable[..., Actor]:
         return actor
 
     return authenticated
-
-
-def _check_text(text: str, max_chars: int) -> None:
-    if not text.strip():
-        raise UsageError("text is empty: send the question")
-    if len(text) > max_chars:
-        raise UsageError(f"text has {len(text):,} characters, and at most {max_chars:,} are taken")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from prodgen_pipeline.core.configuration import EmbeddingConfig, RedactionConfig, RetrievalConfig
+from prodgen_pipeline.core.configuration import EmbeddingConfig, RedactionConfig
 from prodgen_pipeline.core.errors import DocumentRejected, UsageError
 from prodgen_pipeline.core.models import Hit, Reader
 from prodgen_pipeline.core.ranking.fusion import bm25_bound, fuse
@@ -21,12 +21,14 @@ from prodgen_pipeline.core.word_pieces import spoken
 from prodgen_pipeline.governance import releases
 from prodgen_pipeline.governance.releases import ServedRelease
 from prodgen_pipeline.serving import candidates
+from prodgen_pipeline.serving.manifests import embedding_config, retrieval_config
 from prodgen_pipeline.serving.ordering import (
     Ranked,
     Reranking,
     by_proximity,
     reranked,
     term_weights,
+    with_carried,
     without_repetition,
 )
 from prodgen_pipeline.serving.question import RedactedQuestion, Secret, redact_question
@@ -63,6 +65,8 @@ class Asked:
     exact: bool = False
     #: Let the reranker have the last word, where there is one.
     rerank: bool = True
+    #: Chunks cited earlier in a conversation, which may be evidence again.
+    carried: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # a vector has no single answer to ==
@@ -116,21 +120,53 @@ def search(
     with database.transaction(tenant.tenant_id, reader) as tx:
         with timer.step("redact"):
             release = releases.require_served(tx)
-            config = _redaction_config(tx, release).for_tenant(tenant.name)
-            question = redact_question(tx, text, config, secret, generation_id=release.generation_id, names=names)
+            question = redacted(tx, tenant, release, text, secret, names)
         with timer.step("embed"):
-            vector = _embed(embedder, question, release)
-        with timer.step("retrieve"):
-            best = best_candidates(tx, release, question.text, vector, asked)
-        ranked, reranking = best.ranked, Reranking.OFF
-        if reranker is not None and asked.rerank:
-            with timer.step("rerank"):
-                asked_of = ranked[: max(asked.k, reranker.depth)]
-                ranked, reranking = reranked(reranker, question.sent_with(best.texts.values()), asked_of, best.texts)
-        with timer.step("retrieve"):
-            chosen = without_repetition(ranked, best.rows, best.held, asked.k)[: asked.k]
-            parents = _parents(tx, chosen, best.rows) if asked.widen else {}
-            hits = _hits(chosen, best, parents)
+            vector = embedded(embedder, question, release.manifest)
+        return retrieve(tx, release, question, vector, asked, timer, reranker=reranker)
+
+
+def redacted(
+    tx: Transaction, tenant: Tenant, release: ServedRelease, text: str, secret: Secret, names: FindNames | None = None
+) -> RedactedQuestion:
+    """Redact a text as the served documents were redacted; `tx` is the reader's."""
+    config = _redaction_config(tx, release).for_tenant(tenant.name)
+    return redact_question(tx, text, config, secret, generation_id=release.generation_id, names=names)
+
+
+def embedded(embedder: EmbedderOf, question: RedactedQuestion, manifest: Mapping[str, Any]) -> "NDArray[np.float32]":
+    """The question's vector, (dimensions,) float32, by the model of the release; raises as `search`."""
+    config = embedding_config(manifest)
+    text = question.spoken if config.provider == "local" else spoken(question.kept)
+    try:
+        vector: NDArray[np.float32] = embedder(config).embed([text])[0]
+    except DocumentRejected as error:
+        raise UsageError(f"the embedding endpoint does not take this question: {error}") from error
+    return vector
+
+
+def retrieve(
+    tx: Transaction,
+    release: ServedRelease,
+    question: RedactedQuestion,
+    vector: "NDArray[np.float32]",
+    asked: Asked,
+    timer: StepTimer,
+    *,
+    reranker: "Reranker | None" = None,
+) -> SearchResult:
+    """Find the best chunks of a release for a question that is redacted and embedded; `tx` is the reader's."""
+    with timer.step("retrieve"):
+        best = best_candidates(tx, release, question.text, vector, asked)
+    ranked, reranking = best.ranked, Reranking.OFF
+    if reranker is not None and asked.rerank:
+        with timer.step("rerank"):
+            asked_of = ranked[: max(asked.k, reranker.depth)]
+            ranked, reranking = reranked(reranker, question.sent_with(best.texts.values()), asked_of, best.texts)
+    with timer.step("retrieve"):
+        chosen = with_carried(without_repetition(ranked, best.rows, best.held, asked.k), asked.carried)[: asked.k]
+        parents = _parents(tx, chosen, best.rows) if asked.widen else {}
+        hits = _hits(chosen, best, parents)
     return SearchResult(
         hits=hits,
         asked=asked,
@@ -144,28 +180,6 @@ def search(
         reranking=reranking,
         parents=parents,
     )
-
-
-def _embed(embedder: EmbedderOf, question: RedactedQuestion, release: ServedRelease) -> "NDArray[np.float32]":
-    config = embedding_config(release.manifest)
-    text = question.spoken if config.provider == "local" else spoken(question.kept)
-    try:
-        vector: NDArray[np.float32] = embedder(config).embed([text])[0]
-    except DocumentRejected as error:
-        raise UsageError(f"the embedding endpoint does not take this question: {error}") from error
-    return vector
-
-
-def retrieval_config(manifest: Mapping[str, Any]) -> RetrievalConfig:
-    """How a release retrieves; what its manifest does not know has its default."""
-    known = RetrievalConfig.__dataclass_fields__.keys()
-    return RetrievalConfig(**{name: value for name, value in manifest["retrieval"].items() if name in known})
-
-
-def embedding_config(manifest: Mapping[str, Any]) -> EmbeddingConfig:
-    """Which model a release's vectors are of: questions are embedded by the same."""
-    known = EmbeddingConfig.__dataclass_fields__.keys()
-    return EmbeddingConfig(**{name: value for name, value in manifest["embedding"].items() if name in known})
 
 
 def _redaction_config(tx: Transaction, release: ServedRelease) -> RedactionConfig:
@@ -199,11 +213,12 @@ def best_candidates(
     config = retrieval_config(release.manifest)
     found = candidates.find(
         tx, release, config, question, vector, narrowed=asked.narrowed, limit=max(asked.k, config.n_candidates),
-        exact=asked.exact,
+        exact=asked.exact, carried=asked.carried,
     )  # fmt: skip
     bound = bm25_bound(term_weights(found), config.bm25_k1)
     fused = fuse(found.similarity, found.lexical, dense_weight=config.dense_weight, lexical_bound=bound)
     ids = [chunk for chunk, _ in fused[: max(asked.k, CONSIDERED)]]
+    ids += [chunk for chunk in asked.carried if chunk in found.similarity and chunk not in ids]
     rows = {row["chunk_id"]: row for row in tx.dicts("search.hits", generation_id=release.generation_id, chunk_ids=ids)}
     texts = {chunk: " ".join(row["heading_path"]) + "\n" + row["text"] for chunk, row in rows.items()}
     there = [item for item in fused if item[0] in rows]

@@ -16,7 +16,7 @@ from prodgen_pipeline.core.redaction import detect
 from prodgen_pipeline.core.redaction.names import FindNames
 from prodgen_pipeline.governance.keys import Actor
 from prodgen_pipeline.governance.secrets import PSEUDONYMS, TenantSecrets, reading_secrets
-from prodgen_pipeline.serving.ask import AskResult, ask
+from prodgen_pipeline.serving.ask import AskResult, AskStream, Means, Question, ask
 from prodgen_pipeline.serving.conversation import Redact, redactor
 from prodgen_pipeline.serving.question import Secret
 from prodgen_pipeline.serving.search import Asked, EmbedderOf, SearchResult, search
@@ -87,12 +87,23 @@ class QueryService:
         actor: str,
         session: str | None = None,
         narrowed: SearchFilter | None = None,
+        remembered: bool = True,
     ) -> AskResult:
         """Answer from what the reader may see and record it. Raises as `search.search`."""
-        return ask(
-            self.database, tenant, text, reader=reader, actor=actor, embedder=self._embedder,
-            secret=self._secret(tenant), names=self._names, generator=self._generator, reranker=self._reranker,
-            session=session, narrowed=narrowed,
+        question = Question(
+            text=text, reader=reader, actor=actor, session=session, narrowed=narrowed or SearchFilter(),
+            remembered=remembered,
+        )  # fmt: skip
+        return ask(self._means(tenant), tenant, question)
+
+    def stream(self, tenant: Tenant, question: Question) -> AskStream:
+        """Understand and search a question; the answer is worded while the stream is iterated. Raises as `ask`."""
+        return AskStream(self._means(tenant), tenant, question)
+
+    def _means(self, tenant: Tenant) -> Means:
+        return Means(
+            database=self.database, embedder=self._embedder, secret=self._secret(tenant), names=self._names,
+            generator=self._generator, reranker=self._reranker, sessions=self.settings.sessions,
         )  # fmt: skip
 
     def redactor(self, actor: Actor) -> Redact:

@@ -16,9 +16,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Generator as GeneratorOf
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING
 
 from prodgen_pipeline.core.answer_checks import AnswerChecks, Flaw, Verdict, checks_for
 from prodgen_pipeline.core.answering import NO_EVIDENCE, refusal
@@ -41,9 +39,11 @@ from prodgen_pipeline.core.routing import (
 from prodgen_pipeline.core.sentence_assembly import SentenceAssembly
 from prodgen_pipeline.core.word_pieces import spoken
 from prodgen_pipeline.governance import prompts
+from prodgen_pipeline.serving.conversation import Dialogue, fit
 from prodgen_pipeline.serving.extracting import extracted
-from prodgen_pipeline.serving.search import EmbedderOf, SearchResult, embedding_config
-from prodgen_pipeline.serving.streaming import sentence_pieces
+from prodgen_pipeline.serving.manifests import embedding_config
+from prodgen_pipeline.serving.pieces import Piece, sentence_pieces
+from prodgen_pipeline.serving.search import EmbedderOf, SearchResult
 
 if TYPE_CHECKING:
     from prodgen_pipeline.clients.generator import Generator, TextStream, Used
@@ -54,18 +54,11 @@ logger = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.04
 #: What the endpoint's own tokens may be more than those that are counted here.
 TOKEN_MARGIN = 1.3
-_TIERING = TypeAdapter(TieringConfig)
 #: Whether a sentence follows from some statements: a model's judgement, for sentences that the local check leaves open.
 Judge = Callable[[str, Sequence[str]], bool]
+#: Asked before every call of a model; it may reserve what the call may cost.
+Afford = Callable[["WorstCase"], bool]
 _Steps = GeneratorOf["Piece", None, Outcome | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """Checked text, to be shown now; joined, the pieces are the answer."""
-
-    text: str
-    tier: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,38 +100,52 @@ class Answered:
         return not self.answer.refused and self.answer.tier != self.route.tier
 
 
-def tiering_config(manifest: Mapping[str, Any]) -> TieringConfig:
-    """How a release generates. One from before there were tiers has one model for both, with its prompt and prices."""
-    described = manifest.get("tiering")
-    if described is not None:
-        known = TieringConfig.__dataclass_fields__.keys()
-        return _TIERING.validate_python({name: value for name, value in described.items() if name in known})
-    known = TierConfig.__dataclass_fields__.keys()
-    one = TierConfig(**{name: value for name, value in manifest["generation"].items() if name in known})
-    return TieringConfig(fast=one, strong=one, prompt=manifest["prompt"]["name"])
-
-
 def worst_case(messages: Sequence[Mapping[str, str]], tier: TierConfig) -> WorstCase:
     """What a call may cost: its input with every try, its output to the last token that it is allowed."""
     from prodgen_pipeline.clients.generator import ATTEMPTS
     from prodgen_pipeline.clients.text_stream import count_message_tokens
 
     n_input = int(count_message_tokens(messages) * TOKEN_MARGIN * ATTEMPTS)
-    return WorstCase(tokens=n_input + tier.max_output_tokens, usd=_usd(n_input, tier.max_output_tokens, tier))
+    return WorstCase(tokens=n_input + tier.max_output_tokens, usd=tier.cost(n_input, tier.max_output_tokens).usd)
 
 
 def rendered(
-    found: SearchResult, tiering: TieringConfig, rung: Rung, question: str | None = None
+    found: SearchResult, tiering: TieringConfig, rung: Rung, dialogue: Dialogue | None = None
 ) -> tuple[list[Hit], list[dict[str, str]], PromptTemplate]:
-    """The evidence that a rung shows, in the order of its numbers, the chat messages, and the prompt they are from."""
+    """The evidence that a rung shows, in the order of its numbers, the chat messages, and the prompt they are from.
+
+    A turn that goes on with a conversation is shown it; with the strict prompt, which has no room for it, the question
+    that stands alone.
+    """
     factor = 2 if rung.more else 1
     shown = evidence(
         found.hits[: tiering.prompt_hits * factor], found.parents, max_tokens=tiering.context_tokens * factor
     )
-    name = tiering.strict_prompt if rung.strict else tiering.prompt
+    turn_prompt = tiering.turn_prompts.get(dialogue.understood.turn_type) if dialogue and dialogue.continues else None
+    name = tiering.strict_prompt if rung.strict else turn_prompt or tiering.prompt
     prompt = parse_prompt(prompts.load(name), where=name)
-    asked = question or found.question.sent_with([f"{hit.title} {hit.text}" for hit in shown])
-    return shown, render(prompt, {"question": asked, "evidence": numbered_evidence(shown)}), prompt
+    if dialogue is None or "history" not in prompt.variables:
+        asked = found.question.sent_with(_texts(shown))
+        return shown, render(prompt, {"question": asked, "evidence": numbered_evidence(shown)}), prompt
+    system = "\n".join(text for _, text in prompt.messages) + dialogue.question.kept
+    context = fit(dialogue.history, shown, dialogue.budget, system=system, size=_tokens)
+    shown = list(context.evidence)
+    values = {
+        "question": dialogue.question.sent_with([*_texts(shown), context.history]),
+        "evidence": numbered_evidence(shown),
+        "history": context.history,
+    }
+    return shown, render(prompt, values), prompt
+
+
+def _texts(shown: Sequence[Hit]) -> list[str]:
+    return [f"{hit.title} {hit.text}" for hit in shown]
+
+
+def _tokens(text: str) -> int:
+    from prodgen_pipeline.clients.text_stream import count_tokens
+
+    return int(count_tokens(text) * TOKEN_MARGIN)
 
 
 class AnswerStream:
@@ -155,12 +162,12 @@ class AnswerStream:
         generator: "Generator | None",
         tiering: TieringConfig,
         embedder: EmbedderOf,
-        question: str | None = None,
+        dialogue: Dialogue | None = None,
         search_more: Callable[[], SearchResult] | None = None,
-        afford: Callable[[WorstCase], bool] | None = None,
+        afford: Afford | None = None,
         judge: Judge | None = None,
     ) -> None:
-        """`question` is what is to be answered, as it may be sent, where that is not what was searched.
+        """`dialogue` is the conversation that the question is a turn of.
 
         `search_more` searches again with twice as many hits; `afford` is asked before every call, and may reserve.
         """
@@ -169,7 +176,7 @@ class AnswerStream:
         self._generator = generator
         self._tiering = tiering
         self._embedder = embedder
-        self._question = question
+        self._dialogue = dialogue
         self._search_more = search_more
         self._afford = afford
         self._judge = judge
@@ -192,12 +199,7 @@ class AnswerStream:
     def usage(self) -> Usage:
         """Tokens and cost of all calls until now."""
         running = [self._cost(self._running[0], self._running[1].used)] if self._running else []
-        every = [*(call.usage for call in self._calls), *running]
-        return Usage(
-            input_tokens=sum(each.input_tokens for each in every),
-            output_tokens=sum(each.output_tokens for each in every),
-            usd=round(sum(each.usd for each in every), 6),
-        )
+        return sum((*(call.usage for call in self._calls), *running), Usage())
 
     @property
     def answered(self) -> Answered:
@@ -225,7 +227,7 @@ class AnswerStream:
             # A second look that came to nothing does not undo it.
             self._answer = replace(refusal(NO_EVIDENCE), tier=refusing.rung.tier.value, model=refusing.model)
         else:
-            self._answer = extracted(self._found, self._embedder, self._question)
+            self._answer = extracted(self._found, self._embedder)
         for text in sentence_pieces(self._answer.text):
             yield self._show(text, self._answer.tier)
 
@@ -238,7 +240,7 @@ class AnswerStream:
             return Outcome.FAILED
         from prodgen_pipeline.clients.generator import GenerationFailed
 
-        shown, messages, prompt = rendered(self._found, self._tiering, rung, self._question)
+        shown, messages, prompt = rendered(self._found, self._tiering, rung, self._dialogue)
         tier = self._tiering.tier(rung.tier)
         if self._afford is not None and not self._afford(worst_case(messages, tier)):
             return Outcome.UNAFFORDABLE
@@ -257,7 +259,7 @@ class AnswerStream:
         try:
             # Some 10 ms, while the model goes on with its first sentence.
             checks = checks_for(
-                shown, self._question or self._found.question.text, system=_system(messages), refusal=prompt.refusal,
+                shown, self._found.question.text, system=_system(messages), refusal=prompt.refusal,
                 config=self._tiering.checks,
             )  # fmt: skip
             outcome = yield from self._read(rung, stream, checks, tried)
@@ -348,12 +350,7 @@ class AnswerStream:
         self._calls.append(Call(rung=rung, model=used.model, usage=self._cost(rung, used), outcome=outcome))
 
     def _cost(self, rung: Rung, used: "Used") -> Usage:
-        tier = self._tiering.tier(rung.tier)
-        return Usage(
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            usd=_usd(used.input_tokens, used.output_tokens, tier),
-        )
+        return self._tiering.tier(rung.tier).cost(used.input_tokens, used.output_tokens)
 
 
 def support_judge(generator: "Generator", tier: TierConfig) -> Judge:
@@ -361,7 +358,7 @@ def support_judge(generator: "Generator", tier: TierConfig) -> Judge:
 
     What it cannot judge, because the endpoint fails, is not supported.
     """
-    prompt = parse_prompt(prompts.load("support.v1"), where="support.v1")
+    prompt = parse_prompt(prompts.load(prompts.SUPPORT), where=prompts.SUPPORT)
 
     def judge(sentence: str, near: Sequence[str]) -> bool:
         messages = render(prompt, {"passage": "\n".join(near), "statement": sentence})
@@ -388,8 +385,3 @@ def _sentences(stream: "TextStream") -> Iterator[str]:
 
 def _system(messages: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(message["content"] for message in messages if message["role"] == "system")
-
-
-def _usd(n_input: int, n_output: int, tier: TierConfig) -> float:
-    dollars = n_input * tier.usd_per_million_input_tokens + n_output * tier.usd_per_million_output_tokens
-    return round(dollars / 1_000_000, 9)

@@ -16,7 +16,10 @@ def someone(role: str, *, may_reveal: bool = False) -> Actor:
 
 
 #: Whatever shows the text of documents.
-TEXT = {"search", "ask", "documents list", "documents show", "documents history", "POST /v1/search", "POST /v1/ask"}
+TEXT = {
+    "search", "ask", "documents list", "documents show", "documents history", "POST /v1/search", "POST /v1/ask",
+    "POST /v1/chat/completions",
+}  # fmt: skip
 CHANGES = {
     "sync", "source add", "source remove", "source confirm", "quarantine retry", "quarantine drop", "backfill",
     "generation cutover", "generation rollback", "generation reclaim",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-import uvicorn
 
 from prodgen_pipeline.core.models import Reader
 from prodgen_pipeline.governance import keys
@@ -19,27 +18,17 @@ from prodgen_pipeline.serving.lines import search_line
 from prodgen_pipeline.serving.service import QueryService
 from prodgen_pipeline.storage.connection import Databases
 from prodgen_pipeline.storage.tenants import Tenant
+from prodgen_pipeline_tests.http_server import running
 
 MakeKey = Callable[..., NewKey]
 PROBLEM_MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
 
 
-class _Server(uvicorn.Server):
-    def install_signal_handlers(self) -> None:
-        return  # the test runner's stay
-
-
 @pytest.fixture(scope="session")
 def address(query_service: QueryService) -> Iterator[str]:
     """A running service on a free port."""
-    server = _Server(uvicorn.Config(create_app(query_service), host="127.0.0.1", port=0, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
+    with running(create_app(query_service)) as at:
+        yield at
 
 
 @pytest.fixture

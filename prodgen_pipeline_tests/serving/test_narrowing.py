@@ -215,7 +215,7 @@ def test_a_model_is_shown_the_section_once_and_quotes_come_from_it(
         shown = str(endpoint.requests[-1])
     assert "fourteen months" in shown
     assert shown.count("eight weeks before it begins") == 1
-    assert result.answer.tier == "generated"
+    assert result.answer.tier == "fast"
     by_chunk = {hit.chunk_id: hit for hit in result.found.hits}
     for citation in result.answer.citations:
         assert citation.quote in (by_chunk[citation.chunk_id].context or "")

@@ -31,6 +31,8 @@ def call(query_service: QueryService) -> Call:
             headers = {} if key is None else {"Authorization": f"Bearer {key}"}
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://prodgen") as client:
                 method, path = route.split(" ")
+                if path == "/v1/chat/completions":
+                    body["messages"] = [{"role": "user", "content": body.pop("text")}]
                 return await client.request(method, path, headers=headers, json=body if method == "POST" else None)
 
         return asyncio.run(sent())

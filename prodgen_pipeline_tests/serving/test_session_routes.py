@@ -35,23 +35,12 @@ CONFIG = SessionConfig()
 
 
 @pytest.fixture
-def say(served: Databases, query_service: QueryService, acme: Tenant) -> Say:
-    """Ask a question as a turn of a session, as the query path will."""
+def say(query_service: QueryService, acme: Tenant) -> Say:
+    """Ask a question as a turn of a session."""
 
     def asked(text: str, session: str, *, user: str = "ann", groups: tuple[str, ...] = ()) -> AskResult:
-        actor = f"user:{user}"
-        reader = session_reader(Reader(user=user, groups=groups), actor)
-        with served.serving.transaction(acme.tenant_id, reader) as tx:
-            history = conversation.load(tx, reader.owner, session, CONFIG, now=datetime.now(UTC), must_exist=False)
-        understood = understand(history.turns, text)
-        found = query_service.ask(acme, understood.search_query or text, reader=reader, actor=actor, session=session)
-        with served.serving.transaction(acme.tenant_id, reader) as tx:
-            conversation.file_correction(tx, actor, history, understood, said=text)
-            conversation.keep(
-                tx, reader.owner, session, understood, question=text, answer=found.answer,
-                answer_id=found.answer_id, hits=found.found.hits,
-            )  # fmt: skip
-        return found
+        reader = Reader(user=user, groups=groups)
+        return query_service.ask(acme, text, reader=reader, actor=f"user:{user}", session=session)
 
     return asked
 

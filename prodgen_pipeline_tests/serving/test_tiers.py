@@ -25,17 +25,17 @@ from prodgen_pipeline.core.routing import (
     TierConfig,
     TieringConfig,
 )
+from prodgen_pipeline.serving.manifests import tiering_config
+from prodgen_pipeline.serving.pieces import Piece
 from prodgen_pipeline.serving.question import Piece as QuestionPiece
 from prodgen_pipeline.serving.question import RedactedQuestion
 from prodgen_pipeline.serving.search import Asked, SearchResult
 from prodgen_pipeline.serving.tiers import (
     Answered,
     AnswerStream,
-    Piece,
     WorstCase,
     rendered,
     support_judge,
-    tiering_config,
     worst_case,
 )
 from prodgen_pipeline_tests.scripted_endpoint import Mode, ScriptedEndpoint

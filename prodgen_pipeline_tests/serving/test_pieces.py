@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prodgen_pipeline.serving.streaming import sentence_pieces
+from prodgen_pipeline.serving.pieces import sentence_pieces
 
 
 @pytest.mark.parametrize(
