@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prodgen_pipeline.cli.outcome import say
 from prodgen_pipeline.cli.output import print_json, print_table
 from prodgen_pipeline.cli.parameters import AsJson, TenantName, command_group
 from prodgen_pipeline.core.errors import NotFound
@@ -25,7 +26,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete documents that are older than their source or tenant keeps them, and what waited for a released hold.
+    """Delete documents and sessions that are older than they are to be kept, and what waited for a released hold.
 
     What is on legal hold is hidden and kept.
     """
@@ -37,7 +38,7 @@ def apply(
         for tenant in _tenants(session, tenant_name):
             database = session.databases.pipeline
             if dry_run:
-                found[tenant.name] = retention.plan(database, tenant)
+                found[tenant.name] = retention.plan(session.settings, database, tenant)
             else:
                 found[tenant.name] = retention.apply(session.settings, database, tenant, actor=session.actor_name)
                 retention.release_due(session.settings, database, tenant, actor=session.actor_name)
@@ -47,6 +48,9 @@ def apply(
     else:
         columns = ("tenant", "source", "uri", "dated", "days", "outcome")
         print_table(columns, [[row[column] for column in columns] for row in rows], empty="nothing is too old")
+        for name, applied in found.items():
+            if applied.n_turns:
+                say(f"{name}: {applied.n_turns} turns of old sessions {'would be' if dry_run else 'are'} deleted")
 
 
 @group.command("set")

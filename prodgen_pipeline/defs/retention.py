@@ -24,12 +24,12 @@ def apply_retention(context: dg.OpExecutionContext, config: RetentionOptions, co
     database = corpus.databases.pipeline
     with database.transaction() as tx:
         known = tenants.list_all(tx)
-    counts = {"tenants": len(known), "deleted": 0, "held": 0, "after_hold": 0}
+    counts = {"tenants": len(known), "deleted": 0, "held": 0, "after_hold": 0, "session_turns": 0}
     with corpus.translated(context):
         for tenant in known:
             try:
                 if config.dry_run:
-                    applied = retention.plan(database, tenant)
+                    applied = retention.plan(corpus.settings, database, tenant)
                 else:
                     applied = retention.apply(corpus.settings, database, tenant, actor=ACTOR)
                     waited = retention.release_due(corpus.settings, database, tenant, actor=ACTOR)
@@ -39,6 +39,7 @@ def apply_retention(context: dg.OpExecutionContext, config: RetentionOptions, co
                 continue
             counts["deleted"] += len(applied.going)
             counts["held"] += len(applied.held)
+            counts["session_turns"] += applied.n_turns
     context.add_output_metadata({"dry_run": config.dry_run, **counts})
 
 

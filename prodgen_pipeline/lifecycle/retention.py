@@ -1,11 +1,11 @@
-"""Retention: documents older than their source or tenant keeps them go, with all that was made of them.
+"""Retention: documents older than their source or tenant keeps them go, with all made of them; so do old sessions.
 
 Belongs here: applying it to one tenant. Does not: how old is too old (sql/functions/deletion.sql), what goes with a
 document (purging), when it is applied (defs.retention). A document's age counts from the time that its store says of
 the newest version, or from when that was seen. What a store still offers is not taken in again until it changes there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prodgen_pipeline.clients.object_store import ObjectStore
 from prodgen_pipeline.governance import audit
@@ -13,7 +13,7 @@ from prodgen_pipeline.governance.secrets import run_secrets
 from prodgen_pipeline.lifecycle import purging, suppression
 from prodgen_pipeline.lifecycle.sync import object_store_url
 from prodgen_pipeline.settings import Settings
-from prodgen_pipeline.storage import erasure, tenants
+from prodgen_pipeline.storage import erasure, sessions, tenants
 from prodgen_pipeline.storage.database import Database, Transaction
 from prodgen_pipeline.storage.erasure import Expired, Suppression
 from prodgen_pipeline.storage.tenants import Tenant
@@ -28,19 +28,27 @@ class Applied:
     held: list[Expired]
     #: Rows and objects that went, by kind; empty in a dry run.
     removed: dict[str, int]
+    #: Turns of conversations in which nothing was said for too long.
+    n_turns: int = 0
 
 
-def plan(database: Database, tenant: Tenant) -> Applied:
+def plan(settings: Settings, database: Database, tenant: Tenant) -> Applied:
     """What is past its retention now; changes nothing."""
     with database.transaction(tenant.tenant_id) as tx:
         expired = erasure.expired(tx)
-    return Applied(going=[e for e in expired if not e.held], held=[e for e in expired if e.held], removed={})
+        n_turns = sessions.expiring(tx, days=settings.sessions.retention_days)
+    going, held = [e for e in expired if not e.held], [e for e in expired if e.held]
+    return Applied(going=going, held=held, removed={}, n_turns=n_turns)
 
 
 def apply(settings: Settings, database: Database, tenant: Tenant, *, actor: str) -> Applied:
     """Remove what is past its retention; hide what a hold keeps. Raises Busy while a run has the tenant."""
     with tenants.run_lock(database, tenant), tenants.backfill_lock(database, tenant):
-        planned = plan(database, tenant)
+        planned = plan(settings, database, tenant)
+        if planned.n_turns:
+            with database.transaction(tenant.tenant_id) as tx:
+                n_turns = sessions.expire(tx, days=settings.sessions.retention_days)
+                audit.record(tx, actor, "retention.sessions", tenant.name, turns=n_turns)
         if not planned.going and not planned.held:
             return planned
         secret = run_secrets(settings, database, tenant.tenant_id)(suppression.PURPOSE)
@@ -52,7 +60,7 @@ def apply(settings: Settings, database: Database, tenant: Tenant, *, actor: str)
             audit.record(tx, actor, "retention.apply", tenant.name, documents=len(going), held=len(held))
         objects = ObjectStore(object_store_url(settings))
         removed = purging.purge(database, tenant.tenant_id, objects, going)
-    return Applied(going=planned.going, held=planned.held, removed=removed)
+    return replace(planned, removed=removed)
 
 
 def release_due(settings: Settings, database: Database, tenant: Tenant, *, actor: str) -> dict[str, int]:

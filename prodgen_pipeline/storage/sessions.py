@@ -76,6 +76,11 @@ def remove(tx: Transaction, owner: str, session_id: str) -> int:
     return int(tx.value("sessions.remove", owner=owner, session_id=session_id))
 
 
+def expiring(tx: Transaction, *, days: int) -> int:
+    """How many turns `expire` would delete (pipeline side)."""
+    return int(tx.value("sessions.expiring", days=days))
+
+
 def expire(tx: Transaction, *, days: int) -> int:
     """Delete the tenant's sessions in which nothing was said for so many days (pipeline side); returns turns."""
     return tx.run("sessions.expire", days=days)

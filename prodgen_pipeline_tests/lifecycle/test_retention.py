@@ -56,7 +56,7 @@ def test_what_is_too_old_goes_with_its_bytes_and_stays_away_until_it_changes(
     age(folder / "leave.md", 40)
     sync()
     kept_for(30)
-    planned = retention.plan(databases.pipeline, tenant)
+    planned = retention.plan(settings, databases.pipeline, tenant)
     assert [each.uri for each in planned.going] == ["leave.md"]
     assert states(databases, tenant)["leave.md"] == "served"
     applied = retention.apply(settings, databases.pipeline, tenant, actor="test")
@@ -72,7 +72,7 @@ def test_what_is_too_old_goes_with_its_bytes_and_stays_away_until_it_changes(
 
 
 def test_a_source_decides_before_its_tenant_and_nothing_goes_without_either(
-    sync: Callable[..., Run], databases: Databases, tenant: Tenant, folder: Path, tmp_path: Path,
+    sync: Callable[..., Run], databases: Databases, tenant: Tenant, folder: Path, tmp_path: Path, settings: Settings,
     kept_for: Callable[[int | None], None],
 ) -> None:  # fmt: skip
     long = tmp_path / "long"
@@ -83,9 +83,30 @@ def test_a_source_decides_before_its_tenant_and_nothing_goes_without_either(
     with databases.pipeline.transaction(tenant.tenant_id) as tx:
         sources.add(tx, "long", str(long), include=[], exclude=[], groups=[], retention_days=3650)
     sync()
-    assert retention.plan(databases.pipeline, tenant).going == []
+    assert retention.plan(settings, databases.pipeline, tenant).going == []
     kept_for(365)
-    assert [each.uri for each in retention.plan(databases.pipeline, tenant).going] == ["leave.md", "travel.txt"]
+    going = retention.plan(settings, databases.pipeline, tenant).going
+    assert [each.uri for each in going] == ["leave.md", "travel.txt"]
+
+
+def test_sessions_in_which_nothing_was_said_for_long_go_whole(
+    databases: Databases, tenant: Tenant, settings: Settings
+) -> None:
+    days = settings.sessions.retention_days
+    with databases.pipeline.transaction(tenant.tenant_id) as tx:
+        for session_id, age_days in (("old", days + 1), ("old", days + 5), ("live", days + 5), ("live", 1)):
+            tx.connection.execute(
+                "INSERT INTO prodgen.session_turns (tenant_id, owner, session_id, answer_id, turn_type, question, "
+                "search_query, answer, refused, at) VALUES (%s, 'actor:user:ann', %s, '', 'new', 'a question', 'a question', "
+                "'an answer', false, now() - make_interval(days => %s))",
+                [tenant.tenant_id, session_id, age_days],
+            )
+    assert retention.plan(settings, databases.pipeline, tenant).n_turns == 2
+    assert retention.apply(settings, databases.pipeline, tenant, actor="test").n_turns == 2
+    with databases.pipeline.transaction(tenant.tenant_id) as tx:
+        left = tx.connection.execute("SELECT DISTINCT session_id FROM prodgen.session_turns").fetchall()
+    assert left == [("live",)]
+    assert retention.apply(settings, databases.pipeline, tenant, actor="test").n_turns == 0
 
 
 def test_a_held_document_that_its_source_lost_is_hidden_kept_and_asks_for_no_run(

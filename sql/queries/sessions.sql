@@ -39,6 +39,11 @@ LEFT JOIN corpus.documents d ON d.tenant_id = %(tenant_id)s AND d.document_id = 
 -- A session of the transaction's own reader.
 SELECT prodgen.forget_session(%(owner)s, %(session_id)s);
 
+-- expiring --
+-- Turns that `expire` would delete.
+SELECT COALESCE(sum(n), 0) FROM (SELECT count(*) AS n FROM prodgen.session_turns WHERE tenant_id = %(tenant_id)s
+    GROUP BY owner, session_id HAVING max(at) < now() - make_interval(days => %(days)s)) AS old;
+
 -- expire --
 -- Sessions in which nothing was said for so many days, whole.
 DELETE FROM prodgen.session_turns t USING (
