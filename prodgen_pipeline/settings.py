@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field as Bound
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from prodgen_pipeline.core.admission import AdmissionConfig
 from prodgen_pipeline.core.configuration import (
     ChunkingConfig,
     ChunkingProfile,
@@ -31,6 +32,7 @@ from prodgen_pipeline.core.conversation import ConversationConfig, SessionConfig
 from prodgen_pipeline.core.conversation.budget import BudgetConfig
 from prodgen_pipeline.core.errors import ConfigurationError
 from prodgen_pipeline.core.routing import RoutingConfig, TierConfig, TieringConfig
+from prodgen_pipeline.core.spending import SpendingConfig
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -81,6 +83,8 @@ class Serving:
 
     host: str = "127.0.0.1"
     api_port: int = 8000
+    #: Processes that share the port.
+    workers: int = 1
     ui_port: int = 3000
     max_question_chars: int = 8_000
     max_results: int = 100
@@ -257,6 +261,8 @@ class Settings:
     conversation: ConversationConfig = field(default_factory=ConversationConfig)
     prompt_budget: BudgetConfig = field(default_factory=BudgetConfig)
     sessions: SessionConfig = field(default_factory=SessionConfig)
+    spending: SpendingConfig = field(default_factory=SpendingConfig)
+    admission: AdmissionConfig = field(default_factory=AdmissionConfig)
     embedding_service: EmbeddingService = field(default_factory=EmbeddingService)
     reranker: RerankerService = field(default_factory=RerankerService)
     retrieval_audit: RetrievalAudit = field(default_factory=RetrievalAudit)

@@ -13,6 +13,7 @@ from prodgen_pipeline.cli import (
     audit,
     backfill,
     bench_growth,
+    budget,
     configuration,
     demo,
     documents,
@@ -22,6 +23,7 @@ from prodgen_pipeline.cli import (
     generations,
     hold,
     keys,
+    limit,
     operations,
     quarantine,
     queries,
@@ -32,6 +34,7 @@ from prodgen_pipeline.cli import (
     sources,
     synchronize,
     tenants,
+    usage,
     vault,
 )
 
@@ -71,6 +74,9 @@ def application() -> typer.Typer:
     app.add_typer(hold.group, name="hold")
     app.add_typer(retention.group, name="retention")
     app.add_typer(keys.group, name="key")
+    app.add_typer(limit.group, name="limit")
+    app.add_typer(budget.group, name="budget")
+    app.command()(usage.usage)
     app.add_typer(releases.prompts, name="prompt")
     app.add_typer(releases.releases, name="release")
     app.add_typer(evaluate.group, name="eval")

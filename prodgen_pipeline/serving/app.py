@@ -13,7 +13,9 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 import prodgen_pipeline
+from prodgen_pipeline.core.admission import AdmissionConfig
 from prodgen_pipeline.governance.keys import Actor
+from prodgen_pipeline.serving.admission import Admission, Gate
 from prodgen_pipeline.serving.chat import chat_routes
 from prodgen_pipeline.serving.metrics import Metrics
 from prodgen_pipeline.serving.middleware import RequestFrame
@@ -30,10 +32,16 @@ _PAGES = Path(__file__).parent / "pages"
 _BYTES_PER_CHARACTER, _OTHER_BYTES = 12, 16_384
 
 
-def create_app(service: QueryService) -> FastAPI:
-    """Build the application around an open query path, which the caller closes after it."""
+def create_app(
+    service: QueryService, metrics: Metrics | None = None, *, admission: AdmissionConfig | None = None
+) -> FastAPI:
+    """Build the application around an open query path, which the caller closes after it.
+
+    Its `state.gate` lets requests in; whoever ends the service closes it first.
+    """
     readiness = Readiness(service)
-    metrics = Metrics()
+    metrics = metrics or Metrics()
+    admission = admission or AdmissionConfig()
     sampler = SearchSampler(service.database, service.settings.retrieval_audit)
 
     @asynccontextmanager
@@ -60,6 +68,8 @@ def create_app(service: QueryService) -> FastAPI:
     app.include_router(operations_routes(service, metrics, readiness))
     _add_page(app)
     max_body_bytes = service.settings.serving.max_question_chars * _BYTES_PER_CHARACTER + _OTHER_BYTES
+    app.state.gate = Gate(admission, metrics)
+    app.add_middleware(Admission, gate=app.state.gate, config=admission)
     app.add_middleware(RequestFrame, metrics=metrics, max_body_bytes=max_body_bytes)
     return app
 

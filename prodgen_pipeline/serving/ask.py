@@ -1,12 +1,13 @@
 """From a question to an answer: understand the turn, search, refuse or go on, word the answer, record it.
 
-    redact -> the session's turns -> what the turn is, and a question that stands alone -> search -> refuse, or choose
-    a tier -> the answer, sentence by sentence -> record it, and keep the turn
+    limits and budget -> redact -> the session's turns -> what the turn is, and a question that stands alone -> search
+    -> refuse, or choose a tier -> the answer, sentence by sentence -> settle what it cost, record it, keep the turn
 
 Belongs here: the order of the steps. Does not: retrieval (`search`), turns (`turns`, `conversation`), wording answers
 and falling back to the tier below (`tiers`), the rules of refusing (`core.answering`).
 """
 
+import contextlib
 import secrets
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +19,12 @@ from psycopg.types.json import Jsonb
 from prodgen_pipeline.core.answering import refusal, should_refuse
 from prodgen_pipeline.core.conversation import SessionConfig, Turn, TurnType, Understanding
 from prodgen_pipeline.core.conversation.history import History
+from prodgen_pipeline.core.errors import DatabaseUnavailable
 from prodgen_pipeline.core.models import Answer, Reader, Usage
 from prodgen_pipeline.core.ranking.retrieval import SearchFilter
 from prodgen_pipeline.core.redaction.names import FindNames
 from prodgen_pipeline.core.routing import Cap, Route, Tier, TieringConfig, choose
+from prodgen_pipeline.core.spending import CallCost
 from prodgen_pipeline.governance import audit, releases
 from prodgen_pipeline.governance.releases import ServedRelease
 from prodgen_pipeline.serving import conversation
@@ -30,7 +33,8 @@ from prodgen_pipeline.serving.manifests import conversation_config, prompt_budge
 from prodgen_pipeline.serving.pieces import Piece, sentence_pieces
 from prodgen_pipeline.serving.question import RedactedQuestion, Secret
 from prodgen_pipeline.serving.search import Asked, EmbedderOf, SearchResult, embedded, redacted, retrieve
-from prodgen_pipeline.serving.tiers import AnswerStream
+from prodgen_pipeline.serving.spending import QuestionAccount, Spending
+from prodgen_pipeline.serving.tiers import AnswerStream, Call
 from prodgen_pipeline.serving.timing import StepTimer
 from prodgen_pipeline.serving.turns import ModelRewrite, understand_turn
 from prodgen_pipeline.storage.database import Database, Transaction
@@ -56,6 +60,7 @@ class Means:
     database: Database
     embedder: EmbedderOf
     secret: Secret
+    spending: Spending
     names: FindNames | None = None
     generator: "ModelEndpoint | None" = None
     reranker: "Reranker | None" = None
@@ -77,6 +82,8 @@ class Question:
     before: tuple[tuple[str, str], ...] = ()
     #: Whether the turn is kept for the next one.
     remembered: bool = True
+    #: Under the tenant's budgets, but no limit of requests.
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # a vector has no single answer to ==
@@ -102,7 +109,8 @@ class AskResult:
 def ask(means: Means, tenant: Tenant, question: Question) -> AskResult:
     """Answer a question from what the reader may see, with the served release, and record the answer.
 
-    Without a generator, or when it fails, the documents' own sentences are the answer. Raises as `search.search`.
+    Without a generator, or when it fails, the documents' own sentences are the answer. Raises as `search.search`, and
+    LimitExceeded, BudgetSpent.
     """
     stream = AskStream(means, tenant, question)
     for _ in stream:
@@ -117,7 +125,7 @@ class AskStream:
     """
 
     def __init__(self, means: Means, tenant: Tenant, question: Question) -> None:
-        """Understand and search; raises as `search.search`, so that nothing of an answer is given before an error."""
+        """Understand and search; raises as `ask`, so that nothing of an answer is given before an error."""
         self._means = means
         self._tenant = tenant
         self._question = question
@@ -126,9 +134,14 @@ class AskStream:
         self._timer = StepTimer()
         self._spent = Usage()
         self._result: AskResult | None = None
-        self._release, self._redacted, self._history = self._read()
-        self._understood, self._query = self._understand()
-        self._found = self._search() if self._understood.search_query else None
+        self._account = _account(means.spending, tenant, question)
+        try:
+            self._release, self._redacted, self._history = self._read()
+            self._understood, self._query = self._understand()
+            self._found = self._search() if self._understood.search_query else None
+        except BaseException:
+            self._settle_unanswered()
+            raise
         self._pieces = self._worded()
 
     def __iter__(self) -> Iterator[Piece]:
@@ -137,6 +150,9 @@ class AskStream:
     def close(self) -> None:
         """Stop here; what was shown is recorded and paid for."""
         self._pieces.close()
+        if self._result is None:
+            # Closed before its first piece.
+            self._settle_unanswered()
 
     @property
     def release(self) -> str:
@@ -170,7 +186,9 @@ class AskStream:
 
     def _understand(self) -> tuple[Understanding, RedactedQuestion]:
         manifest, generator = self._release.manifest, self._means.generator
-        rewrite = ModelRewrite(generator, tiering_config(manifest).fast) if generator is not None else None
+        rewrite = None
+        if generator is not None and self._may_ask_models:
+            rewrite = ModelRewrite(generator, tiering_config(manifest).fast, self._account.afford)
         with self._timer.step("understand"):
             found = understand_turn(self._history, self._redacted, conversation_config(manifest), rewrite)
         if rewrite is not None:
@@ -185,7 +203,7 @@ class AskStream:
     def _retrieved(self, vector: "NDArray[np.float32]", k: int) -> SearchResult:
         # Only a model is shown what is around a hit: the sentences of an extract are those that were found.
         asked = Asked(
-            k=k, narrowed=self._question.narrowed, widen=self._means.generator is not None,
+            k=k, narrowed=self._question.narrowed, widen=self._may_ask_models,
             carried=tuple(int(chunk) for chunk in self._understood.carried),
         )  # fmt: skip
         with self._means.database.transaction(self._tenant.tenant_id, self._reader) as tx:
@@ -197,7 +215,7 @@ class AskStream:
         refused = self._refused()
         if found is None or refused is not None:
             answer = refused or replace(refusal(OUT_OF_SCOPE), text=OUT_OF_SCOPE_TEXT)
-            self._finish(answer, found, escalated=False)
+            self._finish(answer, found, (), escalated=False)
             yield from (Piece(text=text, tier=answer.tier) for text in sentence_pieces(answer.text))
             return
         stream = self._stream(found)
@@ -208,7 +226,23 @@ class AskStream:
             # Also where the reader has gone.
             stream.close()
             answered = stream.answered
-            self._finish(answered.answer, answered.found, escalated=answered.escalated)
+            self._finish(answered.answer, answered.found, answered.calls, escalated=answered.escalated)
+
+    @property
+    def _may_ask_models(self) -> bool:
+        return self._means.generator is not None and self._account.cap is not Cap.EXTRACTIVE_ONLY
+
+    def _rewriting(self) -> list[CallCost]:
+        if self._spent == Usage():
+            return []
+        model = tiering_config(self._release.manifest).fast.model
+        return [CallCost(tier=Tier.FAST.value, model=model, usage=self._spent)]
+
+    def _settle_unanswered(self) -> None:
+        # Where the database is away, what was set aside is returned after its lease.
+        with contextlib.suppress(DatabaseUnavailable):
+            made = self._rewriting()
+            self._account.settle(made, release=self._release.release_id if made else "")
 
     def _refused(self) -> Answer | None:
         """Why nothing is answered though something was searched; None where the evidence may do."""
@@ -227,13 +261,14 @@ class AskStream:
         return AnswerStream(
             found, route, generator=self._means.generator, tiering=tiering, embedder=self._means.embedder,
             dialogue=dialogue, search_more=lambda: self._retrieved(found.vector, MORE_HITS),
+            afford=self._account.afford,
         )  # fmt: skip
 
     def _routed(self, found: SearchResult, tiering: TieringConfig) -> tuple[SearchResult, Route]:
         """The tier; where a big model seems needed, more is retrieved first."""
-        if self._means.generator is None:
-            return found, Route(tier=Tier.EXTRACTIVE)
-        cap = Cap.NONE if tiering.has_strong else Cap.NO_STRONG
+        if not self._may_ask_models:
+            return found, Route(tier=Tier.EXTRACTIVE, cap=self._account.cap)
+        cap = self._account.cap if self._account.cap is not Cap.NONE or tiering.has_strong else Cap.NO_STRONG
         with self._timer.step("route"):
             route = choose(found.question.kept, found.hits, tiering.routing, cap=cap)
             if not route.retrieve_more:
@@ -241,7 +276,9 @@ class AskStream:
             more = self._retrieved(found.vector, MORE_HITS)
             return more, choose(found.question.kept, more.hits, tiering.routing, cap=cap, retrieved_more=True)
 
-    def _finish(self, answer: Answer, found: SearchResult | None, *, escalated: bool) -> None:
+    def _finish(self, answer: Answer, found: SearchResult | None, calls: Sequence[Call], *, escalated: bool) -> None:
+        with self._timer.step("settle"):
+            self._account.settle([*self._rewriting(), *_costs(answer, calls)], release=self._release.release_id)
         answer = replace(answer, usage=answer.usage + self._spent)
         result = AskResult(
             answer_id=secrets.token_hex(16), session=self._session, answer=answer,
@@ -263,6 +300,19 @@ class AskStream:
             tx, reader.owner, result.session, self._understood, question=kept, answer=result.answer,
             answer_id=result.answer_id, hits=hits,
         )  # fmt: skip
+
+
+def _account(spending: Spending, tenant: Tenant, question: Question) -> QuestionAccount:
+    enter = spending.open if question.is_batch else spending.admit
+    return enter(tenant, question.reader.user)
+
+
+def _costs(answer: Answer, calls: Sequence[Call]) -> list[CallCost]:
+    """Of each call that was made; the last is of the tier that answered, which may have cost nothing."""
+    costs = [CallCost(tier=call.rung.tier.value, model=call.model, usage=call.usage) for call in calls]
+    if calls and calls[-1].outcome is None:
+        return costs
+    return [*costs, CallCost(tier=answer.tier, model=answer.model or "")]
 
 
 #: Turns of a client's own history that are read.

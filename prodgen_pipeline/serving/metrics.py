@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from prodgen_pipeline.serving.ordering import Reranking
 from prodgen_pipeline.storage.recall import Figures
@@ -16,7 +17,9 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 class Metrics:
     """The counters of one application, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_shared: bool = False) -> None:
+        """`is_shared`: with other processes, through the folder that the environment of prometheus_client names."""
+        self._is_shared = is_shared
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "prodgen_requests", "Requests by route, method and status.", ("route", "method", "status"),
@@ -44,10 +47,18 @@ class Metrics:
         )  # fmt: skip
         self._recall = Gauge(
             "prodgen_recall", "Share of exact hits that searches find, over all tenants; NaN before the first audit.",
-            ("of_tenants",), registry=self._registry,
+            ("of_tenants",), registry=self._registry, multiprocess_mode="mostrecent",
         )  # fmt: skip
         self._recall_age = Gauge(
             "prodgen_recall_age_seconds", "Time since the last audit of recall; NaN before the first.",
+            registry=self._registry, multiprocess_mode="mostrecent",
+        )  # fmt: skip
+        self._load = Gauge(
+            "prodgen_requests_in_hand", "Requests of the API that are worked on, or wait.", ("state",),
+            registry=self._registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self._turned_away = Counter(
+            "prodgen_requests_turned_away", "Requests answered with 503: queue_full, waited or ending.", ("reason",),
             registry=self._registry,
         )  # fmt: skip
 
@@ -78,9 +89,22 @@ class Metrics:
         age = None if figures.audited_at is None else (now - figures.audited_at).total_seconds()
         self._recall_age.set(_or_nan(age))
 
+    def set_load(self, running: int, waiting: int) -> None:
+        """Show how many requests are worked on, and how many wait."""
+        self._load.labels("running").set(running)
+        self._load.labels("waiting").set(waiting)
+
+    def count_turned_away(self, reason: str) -> None:
+        """Count one request that there was no room for."""
+        self._turned_away.labels(reason).inc()
+
     def exposition(self) -> bytes:
-        """Everything in Prometheus's text format."""
-        return generate_latest(self._registry)
+        """Everything in Prometheus's text format, of all processes together where they share their figures."""
+        if not self._is_shared:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # of prometheus_client
+        return generate_latest(together)
 
 
 def _or_nan(value: float | None) -> float:

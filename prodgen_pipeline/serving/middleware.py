@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prodgen_pipeline.serving.metrics import Metrics
@@ -65,6 +65,8 @@ class RequestFrame:
 
         try:
             await self._respond(request, receive, framed_send)
+        except ClientDisconnect:
+            logger.info("the client left before the end of the response %s", request.state.request_id)
         except Exception as error:
             # Here and not in Starlette's outermost layer, whose response would carry none of the headers.
             response = internal_error(request, error)

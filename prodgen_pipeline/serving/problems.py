@@ -20,6 +20,7 @@ from prodgen_pipeline.core.errors import (
     TransientError,
     UsageError,
 )
+from prodgen_pipeline.core.spending import BudgetSpent, ComeBackLater, LimitExceeded
 from prodgen_pipeline.serving.failures import log_failure
 
 MEDIA_TYPE = "application/problem+json"
@@ -33,6 +34,8 @@ _STATUS: tuple[tuple[type[ProdgenError], HTTPStatus], ...] = (
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (UsageError, HTTPStatus.BAD_REQUEST),
+    (LimitExceeded, HTTPStatus.TOO_MANY_REQUESTS),
+    (BudgetSpent, HTTPStatus.TOO_MANY_REQUESTS),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
@@ -77,7 +80,9 @@ def answer_errors_with_problems(app: FastAPI) -> None:
 def _of_ours(request: Request, error: Exception) -> JSONResponse:
     status, detail = _said(request, error)
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(error, ComeBackLater):
+        headers["Retry-After"] = str(error.retry_after)
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = RETRY_AFTER
     return problem(request, status, detail, headers=headers)
 
@@ -85,7 +90,7 @@ def _of_ours(request: Request, error: Exception) -> JSONResponse:
 def _said(request: Request, error: Exception) -> tuple[HTTPStatus, str | None]:
     """The status and the words of an error of ours; what is not the client's business is logged."""
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-    if isinstance(error, UsageError):
+    if isinstance(error, UsageError | ComeBackLater):
         return status, str(error)
     # Messages of the other kinds name files and addresses, which are for the log.
     log_failure(error, request.state.request_id, with_message=True)

@@ -20,6 +20,7 @@ from prodgen_pipeline.serving.ask import AskResult, AskStream, Means, Question, 
 from prodgen_pipeline.serving.conversation import Redact, redactor
 from prodgen_pipeline.serving.question import Secret
 from prodgen_pipeline.serving.search import Asked, EmbedderOf, SearchResult, search
+from prodgen_pipeline.serving.spending import Spending
 from prodgen_pipeline.settings import Settings
 from prodgen_pipeline.storage import recall
 from prodgen_pipeline.storage.database import Database
@@ -44,10 +45,12 @@ class QueryService:
         names: FindNames | None = None,
         generator: "Generator | None" = None,
         reranker: "Reranker | None" = None,
+        worker: int | None = None,
     ) -> None:
         """`database` is the serving side; `embedder` is asked for the engine with every question: keep one.
 
-        `names` reads questions for names that no list has (`clients.language.find_names`).
+        `names` reads questions for names that no list has (`clients.language.find_names`). `worker` is this process's
+        number (`spending.living_worker`).
         """
         self.settings = settings
         self.database = database
@@ -58,6 +61,7 @@ class QueryService:
         self._secrets: dict[int, TenantSecrets] = {}
         self._generator = generator
         self._reranker = reranker
+        self._spending = Spending(database, settings.spending, worker=worker)
 
     def search(
         self,
@@ -89,12 +93,19 @@ class QueryService:
         narrowed: SearchFilter | None = None,
         remembered: bool = True,
     ) -> AskResult:
-        """Answer from what the reader may see and record it. Raises as `search.search`."""
+        """Answer from what the reader may see and record it, in a batch: limits of requests do not hold.
+
+        Raises as `ask.ask`.
+        """
         question = Question(
             text=text, reader=reader, actor=actor, session=session, narrowed=narrowed or SearchFilter(),
-            remembered=remembered,
+            remembered=remembered, is_batch=True,
         )  # fmt: skip
         return ask(self._means(tenant), tenant, question)
+
+    def admit(self, tenant: Tenant, user: str | None) -> None:
+        """Let one request in that asks no model; raises LimitExceeded, BudgetSpent, DatabaseUnavailable."""
+        self._spending.admit(tenant, user)
 
     def stream(self, tenant: Tenant, question: Question) -> AskStream:
         """Understand and search a question; the answer is worded while the stream is iterated. Raises as `ask`."""
@@ -103,7 +114,8 @@ class QueryService:
     def _means(self, tenant: Tenant) -> Means:
         return Means(
             database=self.database, embedder=self._embedder, secret=self._secret(tenant), names=self._names,
-            generator=self._generator, reranker=self._reranker, sessions=self.settings.sessions,
+            spending=self._spending, generator=self._generator, reranker=self._reranker,
+            sessions=self.settings.sessions,
         )  # fmt: skip
 
     def redactor(self, actor: Actor) -> Redact:
@@ -157,11 +169,12 @@ class QueryService:
 
 @contextmanager
 def open_service(
-    settings: Settings, database: Database, *, many: bool, embedder: EmbedderOf | None = None
+    settings: Settings, database: Database, *, many: bool, embedder: EmbedderOf | None = None, worker: int | None = None
 ) -> Iterator[QueryService]:
     """Put the query path together; `many` questions get the engine that runs fast, one the engine that starts fast.
 
-    `embedder` takes the place of both. Only `many` are read by the language pipeline, which takes two seconds to load.
+    `embedder` takes the place of both; `worker` is this process's number (`spending.living_worker`). Only `many` are
+    read by the language pipeline, which takes two seconds to load.
     """
     embedder = embedder or embedder_of(settings, purpose="query" if many else "one_question")
     names = _find_names if many else None
@@ -170,7 +183,9 @@ def open_service(
         for endpoint in (generator, reranker):
             if endpoint is not None:
                 stack.callback(endpoint.close)
-        yield QueryService(settings, database, embedder=embedder, names=names, generator=generator, reranker=reranker)
+        yield QueryService(
+            settings, database, embedder=embedder, names=names, generator=generator, reranker=reranker, worker=worker
+        )
 
 
 def _find_names(texts: Sequence[str]) -> list[list[EntitySpan]]:

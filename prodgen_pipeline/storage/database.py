@@ -138,6 +138,23 @@ class Database:
             self._enter(connection, tenant_id, reader)
             yield Transaction(connection, tenant_id)
 
+    @contextmanager
+    def newest(self, tenant_id: int) -> Iterator[Transaction]:
+        """Like `transaction`, for rows that many change at once: every statement sees what is committed by then.
+
+        One snapshot, which answers are read in, would make all but one of those that change the same row fail.
+        """
+        with self._connection() as connection:
+            before = connection.isolation_level
+            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            try:
+                with connection.transaction():
+                    self._enter(connection, tenant_id, None)
+                    yield Transaction(connection, tenant_id)
+            finally:
+                if not connection.broken:
+                    connection.isolation_level = before
+
     def _enter(self, connection: psycopg.Connection[Any], tenant_id: int | None, reader: Reader | None) -> None:
         principals = list(reader.principals) if reader else []
         try:

@@ -97,8 +97,8 @@ def test_sessions_in_which_nothing_was_said_for_long_go_whole(
         for session_id, age_days in (("old", days + 1), ("old", days + 5), ("live", days + 5), ("live", 1)):
             tx.connection.execute(
                 "INSERT INTO prodgen.session_turns (tenant_id, owner, session_id, answer_id, turn_type, question, "
-                "search_query, answer, refused, at) VALUES (%s, 'actor:user:ann', %s, '', 'new', 'a question', 'a question', "
-                "'an answer', false, now() - make_interval(days => %s))",
+                "search_query, answer, refused, at) VALUES (%s, 'actor:user:ann', %s, '', 'new', 'a question', "
+                "'a question', 'an answer', false, now() - make_interval(days => %s))",
                 [tenant.tenant_id, session_id, age_days],
             )
     assert retention.plan(settings, databases.pipeline, tenant).n_turns == 2

@@ -8,16 +8,21 @@ import psycopg
 import pytest
 
 from prodgen_pipeline.clients.embedding import query_embedder
+from prodgen_pipeline.clients.generator import Generator
 from prodgen_pipeline.governance import keys
 from prodgen_pipeline.governance.keys import Actor, NewKey
 from prodgen_pipeline.lifecycle.sync import open_run, sync_tenant
+from prodgen_pipeline.serving.app import create_app
 from prodgen_pipeline.serving.service import QueryService
 from prodgen_pipeline.settings import Settings, load_settings
 from prodgen_pipeline.storage import embedded, sources, tenants
 from prodgen_pipeline.storage.connection import Addresses, Databases
 from prodgen_pipeline.storage.database import Database
 from prodgen_pipeline.storage.tenants import Tenant
+from prodgen_pipeline_tests.http_server import running
+from prodgen_pipeline_tests.scripted_endpoint import ScriptedEndpoint
 
+MakeKey = Callable[..., NewKey]
 #: Tenant, source, groups, file, text.
 DOCUMENTS = [
     (
@@ -120,3 +125,26 @@ def _sync_all(databases: Databases, settings: Settings, stores: Path) -> None:
 def _find(databases: Databases, name: str) -> Tenant:
     with databases.pipeline.transaction() as tx:
         return tenants.find(tx, name)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[ScriptedEndpoint]:
+    with ScriptedEndpoint() as started:
+        yield started
+
+
+@pytest.fixture
+def address(endpoint: ScriptedEndpoint, served: Databases, served_settings: Settings) -> Iterator[str]:
+    """A service with a model, on a port of its own."""
+    generator = Generator(base_url=endpoint.base_url, api_key="k", model="", timeout_seconds=5.0)
+    service = QueryService(
+        served_settings, served.serving, embedder=lambda config: query_embedder(), generator=generator
+    )
+    with running(create_app(service)) as at:
+        yield at
+    generator.close()
+
+
+@pytest.fixture
+def key(acme: Tenant, make_key: MakeKey) -> str:
+    return make_key(acme).key

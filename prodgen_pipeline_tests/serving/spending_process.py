@@ -30,7 +30,9 @@ def spent(spending: Spending, tenant: Tenant, number: int) -> bool:
     account = spending.admit(tenant, "ann")
     given = account.afford(CENT)
     usd = (0.01 if number % 2 else 0.005) if given else 0.0
-    account.settle([CallCost(tier="fast", model="m", usage=Usage(input_tokens=60, output_tokens=40, usd=usd))])
+    account.settle(
+        [CallCost(tier="fast", model="m", usage=Usage(input_tokens=60, output_tokens=40, usd=usd))], release="r"
+    )
     return given
 
 

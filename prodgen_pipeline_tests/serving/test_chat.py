@@ -9,42 +9,13 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from prodgen_pipeline.clients.embedding import query_embedder
-from prodgen_pipeline.clients.generator import Generator
 from prodgen_pipeline.governance.keys import NewKey
-from prodgen_pipeline.serving.app import create_app
-from prodgen_pipeline.serving.service import QueryService
-from prodgen_pipeline.settings import Settings
 from prodgen_pipeline.storage.connection import Databases
 from prodgen_pipeline.storage.tenants import Tenant
-from prodgen_pipeline_tests.http_server import running
 from prodgen_pipeline_tests.scripted_endpoint import ScriptedEndpoint
 
 MakeKey = Callable[..., NewKey]
 LEAVE = "How many days of annual leave do I have?"
-
-
-@pytest.fixture
-def endpoint() -> Iterator[ScriptedEndpoint]:
-    with ScriptedEndpoint() as started:
-        yield started
-
-
-@pytest.fixture
-def address(endpoint: ScriptedEndpoint, served: Databases, served_settings: Settings) -> Iterator[str]:
-    """A service with a model, on a port of its own."""
-    generator = Generator(base_url=endpoint.base_url, api_key="k", model="", timeout_seconds=5.0)
-    service = QueryService(
-        served_settings, served.serving, embedder=lambda config: query_embedder(), generator=generator
-    )
-    with running(create_app(service)) as at:
-        yield at
-    generator.close()
-
-
-@pytest.fixture
-def key(acme: Tenant, make_key: MakeKey) -> str:
-    return make_key(acme).key
 
 
 @pytest.fixture
