@@ -75,6 +75,8 @@ class Question:
     reader: Reader
     #: Who asks, for the record.
     actor: str
+    #: Whose limits hold and whose usage it is: the asker's own, also where he reads on behalf of others.
+    user: str | None = None
     #: The conversation that it belongs to; made when missing.
     session: str | None = None
     narrowed: SearchFilter = SearchFilter()
@@ -304,7 +306,7 @@ class AskStream:
 
 def _account(spending: Spending, tenant: Tenant, question: Question) -> QuestionAccount:
     enter = spending.open if question.is_batch else spending.admit
-    return enter(tenant, question.reader.user)
+    return enter(tenant, question.user)
 
 
 def _costs(answer: Answer, calls: Sequence[Call]) -> list[CallCost]:

@@ -74,7 +74,12 @@ class AskRequest(_Question):
     def question(self, actor: Actor) -> Question:
         """The question of who holds the key; raises UsageError for a filter that is none."""
         return Question(
-            text=self.text, reader=self.reader(actor), actor=actor.name, session=self.session, narrowed=self.narrowed
+            text=self.text,
+            reader=self.reader(actor),
+            actor=actor.name,
+            user=actor.user,
+            session=self.session,
+            narrowed=self.narrowed,
         )
 
 

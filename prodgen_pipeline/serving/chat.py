@@ -70,7 +70,7 @@ class ChatRequest(BaseModel):
             raise UsageError("the last message must be the user's: it is the question")
         check_text(said[-1][1], max_chars)
         return Question(
-            text=said[-1][1], reader=actor.reader, actor=actor.name, session=self.session,
+            text=said[-1][1], reader=actor.reader, actor=actor.name, user=actor.user, session=self.session,
             before=tuple(_turns(said[:-1], max_chars)),
         )  # fmt: skip
 

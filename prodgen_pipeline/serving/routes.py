@@ -52,7 +52,7 @@ def query_routes(service: QueryService, metrics: Metrics, sampler: SearchSampler
         if body.k > limits.max_results:
             raise UsageError(f"k is {body.k}, and at most {limits.max_results} hits are given")
         reader, narrowed = body.reader(actor), body.narrowed
-        service.admit(actor.tenant, reader.user)
+        service.admit(actor.tenant, actor.user)
         found = service.search(actor.tenant, body.text, reader=reader, k=body.k, narrowed=narrowed, widen=body.widen)
         request.state.release = found.release
         metrics.observe_steps("/v1/search", found.timings_ms)

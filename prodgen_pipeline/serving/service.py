@@ -98,8 +98,8 @@ class QueryService:
         Raises as `ask.ask`.
         """
         question = Question(
-            text=text, reader=reader, actor=actor, session=session, narrowed=narrowed or SearchFilter(),
-            remembered=remembered, is_batch=True,
+            text=text, reader=reader, actor=actor, user=reader.user, session=session,
+            narrowed=narrowed or SearchFilter(), remembered=remembered, is_batch=True,
         )  # fmt: skip
         return ask(self._means(tenant), tenant, question)
 

@@ -34,12 +34,6 @@ def ask(query_service: QueryService, acme: Tenant) -> Ask:
 
 
 @pytest.fixture
-def endpoint() -> Iterator[ScriptedEndpoint]:
-    with ScriptedEndpoint() as running:
-        yield running
-
-
-@pytest.fixture
 def model_service(endpoint: ScriptedEndpoint, served: Databases, served_settings: Settings) -> Iterator[QueryService]:
     generator = Generator(base_url=endpoint.base_url, api_key="k", model="", timeout_seconds=1.5)
     yield QueryService(served_settings, served.serving, embedder=lambda config: query_embedder(), generator=generator)
