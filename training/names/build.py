@@ -1,4 +1,4 @@
-"""Builds the word lists of `prodgen_pipeline/core/redaction/words/`: names, places, ordinary words.
+"""Builds the word lists of `prodgen_pipeline/core/redaction/words/`: names, names in other scripts, places, words.
 
 Belongs here: which open data become which list. Does not: what a list means for a text (`core.redaction.lexicon`).
 
@@ -49,6 +49,12 @@ _CITIES = (
     "Zurich,UK,USA,United States,England,Scotland,Wales,Russia,Vietnam,South Korea,North Korea,Iran,"
     "Syria,Ivory Coast"
 ).split(",")
+# Greek, Cyrillic, Hebrew and Arabic of two letters or more; Han, Katakana and Hangul also of one.
+_CARRIES_NO_ACCENTS = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
+_OTHER_SCRIPTS = re.compile(
+    "[\u0370-\u03ff]{2,}|[\u0400-\u052f]{2,}|[\u05d0-\u05ea]{2,}|[\u0621-\u06d3]{2,}"
+    "|[\u30a1-\u30fc]{2,}|[\u4e00-\u9fff]{1,4}|[\uac00-\ud7a3]{1,3}"
+)
 # What Faker calls a name and nobody is called.
 _NO_NAMES = frozenset(
     "van von der den de di da del la le el al bin ibn abu dos das san dr mr mrs ms prof ii iii".split()
@@ -56,18 +62,21 @@ _NO_NAMES = frozenset(
 
 
 def main() -> None:
-    """Write `names.txt`, `places.txt` and `ordinary.txt`."""
+    """Write `names.txt`, `names_in_other_scripts.txt`, `places.txt` and `ordinary.txt`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faker", type=Path, required=True)
-    parser.add_argument("--squad", type=Path, nargs="+", required=True)
+    parser.add_argument("--squad", type=Path, nargs="+", help="without them `ordinary.txt` is left as it is")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.faker))
-    ordinary = _ordinary(_uses(arguments.squad))
-    names, places = _names(arguments.faker), _places(arguments.faker)
-    _write(arguments.output / "ordinary.txt", ordinary)
-    _write(arguments.output / "places.txt", places)
-    _write(arguments.output / "names.txt", (f"{name} {flags}" for name, flags in names.items()))
+    if arguments.squad:
+        _write(arguments.output / "ordinary.txt", _ordinary(_uses(arguments.squad)))
+    _write(arguments.output / "places.txt", _places(arguments.faker))
+    for file, names in (
+        ("names", _names(arguments.faker)),
+        ("names_in_other_scripts", _names_in_other_scripts(arguments.faker)),
+    ):
+        _write(arguments.output / f"{file}.txt", (f"{name} {flags}" for name, flags in names.items()))
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
@@ -91,6 +100,26 @@ def _names(faker: Path) -> dict[str, str]:
                     if (word := plain(part)) and len(word) > 1 and word.isalpha() and word not in _NO_NAMES:
                         flags.setdefault(word, set()).add(flag)
     return {name: "".join(sorted(found)) for name, found in flags.items()}
+
+
+def _names_in_other_scripts(faker: Path) -> dict[str, str]:
+    """The same of the scripts that `core.redaction` has rules for, plain where they have accents."""
+    flags: dict[str, set[str]] = {}
+    for _, provider in _providers(faker, "person"):
+        for attribute in dir(provider):
+            flag = "f" if "first_name" in attribute else "l" if "last_name" in attribute else ""
+            for name in _words_of(getattr(provider, attribute)) if flag and "roman" not in attribute else ():
+                for part in re.split(r"[ \u200c-]", name):
+                    word = part if _CARRIES_NO_ACCENTS.match(part) else plain(part)
+                    if _OTHER_SCRIPTS.fullmatch(word):
+                        flags.setdefault(word, set()).add(flag)
+    return {name: "".join(sorted(found)) for name, found in flags.items()}
+
+
+def _words_of(values: object) -> Iterator[str]:
+    if not isinstance(values, str) and hasattr(values, "__iter__"):
+        for value in values:
+            yield from (part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, str))
 
 
 def _places(faker: Path) -> set[str]:

@@ -30,7 +30,7 @@ from prodgen_pipeline.core.redaction.gates import POLICIES
 from prodgen_pipeline.core.redaction.pseudonyms import PSEUDONYM, normalise_value, pseudonym, type_word
 
 #: Part of the stage's fingerprint: change it with any rule whose findings change.
-VERSION = "2"
+VERSION = "3"
 
 __all__ = [
     "POLICIES",

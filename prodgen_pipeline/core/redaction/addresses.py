@@ -110,12 +110,21 @@ _CORNER = re.compile(
     rf"(?:{_NAMES}(?: \d{{1,5}}[a-z]?\b\.?)?|[^\W\d_]+(?: [^\W\d_]+)?)"
 )
 
+#: Forms without a street, each with words of which it holds one.
+_FIXED = (
+    (_BOX, ("box", "postfach", "apartado", "postale", "postal", "postboks", "postbus", "private bag")),
+    (_MILITARY, ("apo", "fpo", "dpo")),
+    (_UNIT, ("apt", "apartment", "suite", "ste", "flat", "lägenhet", "lgh", "appartement", "depto", "piso")),
+)
+
 _SMALL_START = re.compile(r"(?<![\w'’])[^\W\d_](?!\.? ?\d)")
 _STEP = re.compile(r"[ \t]*(?:[,\n][ \t>?|*]{0,8}\n?[ \t>?|*,]{0,8}|\.\n[ \t>?|*]{0,8})|[ ]")
-_POSTCODE = re.compile(
-    r"(?:[A-Z]{1,2}-)?(?:\d{5}-\d{3,4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{4} [A-Z]{2}|\d{4,6})(?![\w-]|\.\d)"
-    r"|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|[A-Z]\d[A-Z] ?\d[A-Z]\d\b"
+#: Postal codes of many countries, as a pattern.
+POSTCODE = (
+    r"(?:(?:[A-Z]{1,2}-)?(?:\d{5}-\d{3,4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{4} [A-Z]{2}|\d{4,6})(?![\w-]|\.\d)"
+    r"|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|[A-Z]\d[A-Z] ?\d[A-Z]\d\b)"
 )
+_POSTCODE = re.compile(POSTCODE)
 _STATE = re.compile(r"[A-Z]{2,3}\b(?!['’-])")
 _TOWN_WORD = rf"[{UPPER}][^\W\d_]*(?:['’-][^\W\d_]+)*\.?(?![\w])"
 _TOWN = re.compile(rf"{_TOWN_WORD}(?: (?:{_LINK}|{PARTICLE} )?{_TOWN_WORD}){{0,3}}(?: [A-Z]\b)?")
@@ -142,8 +151,11 @@ def _capital(letter: re.Match[str]) -> str:
 def _cores(work: str, start: int, end: int) -> Iterator[tuple[int, int, float]]:
     has_digit = _DIGIT.search(work, start, end) is not None
     has_corner = work.find("corner of", start, end) >= 0 or work.find("Corner Of", start, end) >= 0
-    # Searched only where they could match, since most paragraphs have no digit.
-    fixed = (*((_BOX, _MILITARY, _UNIT) if has_digit else ()), *((_CORNER,) if has_corner else ()))
+    # Searched only where they could match: most paragraphs have no digit, and fewer the words.
+    lowered = work[start:end].lower() if has_digit else ""
+    fixed = [form for form, words in _FIXED if has_digit and any(word in lowered for word in words)]
+    if has_corner:
+        fixed.append(_CORNER)
     for form in fixed:
         for match in form.finditer(work, start, end):
             yield match.start(), match.end(), _SURE

@@ -10,7 +10,7 @@ searches. Presidio itself (seconds to import) is loaded by the first text that n
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -223,9 +223,11 @@ def _concerned(
     work: str, blocks: Sequence[tuple[int, int]], scope: Scope, context: Context, only: frozenset[str] = frozenset()
 ) -> Iterator[tuple["Rule", list[tuple[int, int, int]]]]:
     """The rules that could find something in the blocks that counts, and where: see `Rule.windows`."""
-    piece = work[blocks[0][0] : blocks[-1][1]]
-    lowered = piece.lower()
+    ends = dict(blocks)
+    lowered = {start: work[start:end].lower() for start, end in blocks}
     for gate in gates(scope):
+        if only and not any(rule.label in only for rule in _rules(scope)[gate]):
+            continue
         opened = gate.opened(work, blocks, lowered)
         # Not before: the rules bring Presidio, which takes a second to import.
         rules = [rule for rule in _rules(scope)[gate] if not only or rule.label in only] if opened else ()
@@ -237,7 +239,7 @@ def _concerned(
                 anchored[anchor] = rule.windows(work, opened)
             windows = anchored[anchor]
             if windows and rule.context is not None and rule.needs_context:
-                windows = _mentioning(rule.context, windows, work, blocks, context, lowered)
+                windows = _mentioning(rule.context, windows, work, context, ends, lowered)
             if windows:
                 yield rule, windows
 
@@ -246,18 +248,21 @@ def _mentioning(
     words: re.Pattern[str],
     windows: list[tuple[int, int, int]],
     work: str,
-    blocks: Sequence[tuple[int, int]],
     context: Context,
-    lowered: str,
+    ends: Mapping[int, int],
+    lowered: Mapping[int, str],
 ) -> list[tuple[int, int, int]]:
-    """The windows in whose block the words stand; `lowered` are the blocks in small letters."""
-    if not context.outside and not any(stem in lowered for stem in stems(words)):
-        return []
-    ends = dict(blocks)
-    mentioned = {
-        start: context.mentions(work, start, ends[start], words) for start in {start for start, _, _ in windows}
-    }
-    return [window for window in windows if mentioned[window[0]]]
+    """The windows in whose block the words stand; `lowered` has the blocks in small letters, by start."""
+    found = []
+    asked, mentions = -1, False
+    for window in windows:
+        start = window[0]
+        if start != asked:
+            could = context.outside or any(stem in lowered[start] for stem in stems(words))
+            asked, mentions = start, bool(could) and context.mentions(work, start, ends[start], words)
+        if mentions:
+            found.append(window)
+    return found
 
 
 def _score(rule: "Rule", raw: float, work: str, span: tuple[int, int], block_start: int, context: Context) -> float:

@@ -29,6 +29,7 @@ _LOOKALIKES = dict(
 _LATIN = str.maketrans(_LOOKALIKES)
 #: Where letters of those alphabets are; a word that has Latin letters or digits as well is a disguise, others are not.
 _FOREIGN = re.compile(r"[\u0370-\u0527]+")
+_OWN_LETTER = re.compile(f"(?![{''.join(_LOOKALIKES)}])[\u0370-\u0527]")
 _LATIN_LETTER = re.compile(r"[A-Za-z0-9]")
 _WORD_BEFORE = re.compile(r"[\w.@-]*\Z")
 _WORD_AFTER = re.compile(r"[\w.@-]*")
@@ -55,7 +56,10 @@ def fold(text: str) -> FoldedText:
         return FoldedText(text)
     disguised, table = _disguises()
     plain = disguised.sub(lambda match: table[match.group()], text)
-    plain = _FOREIGN.sub(_unmixed, plain)
+    if _FOREIGN.search(plain):
+        # Where every letter of theirs looks like a Latin one, and Latin ones are there, no word is in another alphabet.
+        is_disguised = not _OWN_LETTER.search(plain) and _LATIN_LETTER.search(plain)
+        plain = plain.translate(_LATIN) if is_disguised else _FOREIGN.sub(_unmixed, plain)
     if not _INVISIBLE.search(plain):
         return FoldedText(plain)
     origins = array("q")

@@ -6,7 +6,7 @@ recogniser needs beyond that (`catalogue`, `credentials`: the anchor of each rul
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -52,24 +52,18 @@ class Gate:
 
     def opens(self, text: str) -> bool:
         """Whether the text could hold a value of the family."""
-        if self.pattern is not None and self.pattern.search(text):
-            return True
-        if not self.words:
-            return False
-        lowered = text.lower()
-        return any(word in lowered for word in self.words)
+        return self._has_pattern(text, (0, len(text))) or (bool(self.words) and self._has_word(text.lower()))
 
-    def opened(self, work: str, blocks: Sequence[tuple[int, int]], lowered: str) -> Sequence[tuple[int, int]]:
-        """Those of the sorted blocks `[start, end)` that could; `lowered` is the text of them all in small letters."""
-        for word in self.words:
-            if word in lowered:
-                return blocks
-        if self.pattern is None:
-            return []
+    def opened(
+        self, work: str, blocks: Sequence[tuple[int, int]], lowered: Mapping[int, str]
+    ) -> Sequence[tuple[int, int]]:
+        """Those of the sorted blocks `[start, end)` that could; `lowered` has each by its start in small letters."""
+        if self.words:
+            return [block for block in blocks if self._has_word(lowered[block[0]]) or self._has_pattern(work, block)]
         found: list[tuple[int, int]] = []
         ends = [end for _, end in blocks]
         position = blocks[0][0]
-        while match := self.pattern.search(work, position, ends[-1]):
+        while self.pattern and (match := self.pattern.search(work, position, ends[-1])):
             block = blocks[bisect_right(ends, match.start())]
             if match.start() < block[0]:
                 # Between two blocks is a blank line, or what is read already.
@@ -78,6 +72,15 @@ class Gate:
                 found.append(block)
                 position = block[1]
         return found
+
+    def _has_word(self, lowered: str) -> bool:
+        for word in self.words:
+            if word in lowered:
+                return True
+        return False
+
+    def _has_pattern(self, work: str, block: tuple[int, int]) -> bool:
+        return self.pattern is not None and self.pattern.search(work, *block) is not None
 
 
 ISSUED_KEY = Gate(

@@ -82,6 +82,7 @@ def is_place(phrase: str) -> bool:
     return phrase in _words("places")
 
 
+@lru_cache(maxsize=50_000)
 def is_group(word: str) -> bool:
     """Whether it is a nationality, a religion or the like, also in the plural."""
     return word in _words("groups") or (
@@ -97,7 +98,19 @@ def is_occupation(word: str) -> bool:
 @lru_cache(maxsize=1)
 def names() -> dict[str, str]:
     """Plain name to `f` for given, `l` for family names, or both."""
-    lines = _text("names").splitlines()
+    return _flagged("names")
+
+
+@lru_cache(maxsize=1)
+def names_in_other_scripts() -> dict[str, str]:
+    """The same in Greek, Cyrillic, Hebrew, Arabic, Han, Katakana and Hangul; plain, Arabic with one ى and one ة."""
+    return {
+        name.replace("ى", "ي").replace("ة", "ه"): flags for name, flags in _flagged("names_in_other_scripts").items()
+    }
+
+
+def _flagged(file: str) -> dict[str, str]:
+    lines = _text(file).splitlines()
     return {name: flags for name, _, flags in (line.partition(" ") for line in lines)}
 
 

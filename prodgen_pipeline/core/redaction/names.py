@@ -26,6 +26,7 @@ from prodgen_pipeline.core.redaction.lexicon import (
     is_product,
     plain,
 )
+from prodgen_pipeline.core.redaction.other_scripts import find_in_other_scripts
 from prodgen_pipeline.core.redaction.persons import COLUMN, find_persons
 from prodgen_pipeline.core.redaction.proper_nouns import find_proper_nouns
 
@@ -50,6 +51,7 @@ _PARTICLE = re.compile(PARTICLE)
 _INNER_CAPITAL = re.compile(r"[a-z]{3,}[A-Z]|[A-Z]{2,}[a-z]")
 _CAPITALISED = re.compile(rf"(?<![\w.@/\\-])[{UPPER}][^\W\d_]{{2,}}")
 _LETTER = re.compile(r"[^\W\d_]")
+_OTHER_LETTERS = re.compile(r"[\u0370-\u1dff]")
 _NO_NAME = re.compile(r"[\d_=/\\@#(){}\[\]<>`$%^*+|~]|::|->|\w\.\w")
 _CELL = re.compile(rf"[{UPPER}][^\W\d_.'’-]*[\w.'’-]*(?:,? (?:[a-z]{{2,3}} )?[{UPPER}][\w.'’-]*){{0,4}}")
 #: What a word of a name that was found counts as where it stands again.
@@ -64,6 +66,7 @@ def find_named(work: str, start: int, end: int, scope: Scope, context: Context) 
     found_runs = list(runs(work, start, end))
     for span in (
         *find_persons(work, start, end, found_runs),
+        *find_in_other_scripts(work, start, end, found_runs),
         *find_addresses(work, start, end),
         *_cells(work, start, end, context),
     ):
@@ -113,7 +116,15 @@ def _open_places(
 
 def _is_open(run: Sequence[Word], scope: Scope) -> bool:
     """Whether a run of words that no rule took could be a name after all."""
-    unusual = [word for word in run if not word.is_initial and not word.is_shouted and not _is_common(word.text)]
+    # The pipeline reads English: what it says of words in other letters means nothing.
+    unusual = [
+        word
+        for word in run
+        if not word.is_initial
+        and not word.is_shouted
+        and not _is_common(word.text)
+        and not _OTHER_LETTERS.match(word.text)
+    ]
     if scope.also and unusual:
         return True
     return any(_is_name(word.plain) for word in unusual) or len(unusual) > 1
@@ -201,7 +212,7 @@ def _is_unusual(work: str, span: EntitySpan) -> bool:
 def _is_supported(work: str, span: EntitySpan) -> bool:
     """Whether what the pipeline calls a name is one by its words as well."""
     words = [word for word in _words_of(work, span) if not _PARTICLE.fullmatch(word)]
-    if not words or any(_INNER_CAPITAL.search(word) for word in words):
+    if not words or any(_INNER_CAPITAL.search(word) or _OTHER_LETTERS.match(word) for word in words):
         return False
     if not all(word[0].isupper() for word in words) or any(len(word) > 2 and word.isupper() for word in words):
         return False

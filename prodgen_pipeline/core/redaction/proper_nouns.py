@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from prodgen_pipeline.core.models import EntitySpan
+from prodgen_pipeline.core.redaction.addresses import POSTCODE
 from prodgen_pipeline.core.redaction.capitals import Word
 from prodgen_pipeline.core.redaction.lexicon import (
     is_family_name,
@@ -40,7 +41,8 @@ _WORKS = re.compile(
     r"client|customer|"
     r"employer|on behalf of|ceo of|recorded for|offices? of) $"
 )
-_POSTCODE = re.compile(r" (?:\d{4,6}(?:-\d{3,4})?|\d{3} \d{2}|[A-Z]{2} \d{5})(?![\w-])")
+#: Behind a town, also with the state before it.
+_POSTCODE = re.compile(rf" (?:[A-Z]{{2}} )?{POSTCODE}")
 _SMALL_WORD = re.compile(r"(?<![\w.@/\\-])[a-z]{3,20}(?![\w@/\\]|\.\w)")
 _JOB = re.compile(
     r"(?:(?m:^)[ \t>*#|?-]*|\b(?:[Aa]s|is|was|am|become|became|,) (?:an? |the |our |my )?|, (?:the |an? )|"

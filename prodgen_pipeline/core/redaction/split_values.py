@@ -24,9 +24,14 @@ _REACH = 160
 
 #: The end of a line with its indentation, marks of quoted mail and comments, or the end of a cell.
 _BREAK = re.compile(r"(?<=[^\s\ue000])-?[ ]{0,4}(?:\n[ ]{0,24}(?:(?:>|#|\*|//|\|)[ ]{0,4}){0,4}|\t)(?=[^\s\ue000])")
-_TOKEN_BEFORE = re.compile(r"\S*\Z")
+_DIGIT = re.compile(r"\d")
+#: A key has more characters than most pairs of words, and before its first digit an IBAN has two.
+_KEY_LENGTH = 12
+_COUNTRY = 2
+#: Behind a value in a web address; behind a word in a sentence there is a blank or a mark.
+_GOES_ON = re.compile(r"[&/=]")
+_LETTER_WORDS = frozenset("aAIe")
 _CHECKED = frozenset({"CREDIT_CARD", "IBAN_CODE"})
-_NUMBER_ALONE = re.compile(r"[^\S\n]*\d+[^\S\n]*")
 
 #: What must go over the break, and the types that it could be: cheap to ask, and most ends of lines are in none.
 _FORMS = (
@@ -47,8 +52,20 @@ def find_split(work: str, start: int, end: int, read: Read) -> Iterator[EntitySp
         left = work[max(start, cut.start() - _REACH) : cut.start()]
         left = left[left.rfind("\n") + 1 :]
         right = work[cut.end() : min(end, cut.end() + _REACH)].partition("\n")[0]
+        if not _could_go_on(_token_before(left), _token_after(right)):
+            continue
         for span in _joined(left, right, cut.group(), read):
             yield _over(span, cut.start() - len(left), cut.start(), cut.end())
+
+
+def _could_go_on(left: str, right: str) -> bool:
+    """Whether the words on both sides could be one value; most cannot, and asking is cheap."""
+    if "@" in left or "@" in right:
+        return True
+    in_left, in_right = _DIGIT.search(left) is not None, _DIGIT.search(right) is not None
+    if in_left and (in_right or right.startswith(")")):
+        return True
+    return (in_left or in_right) and (len(left) + len(right) >= _KEY_LENGTH or len(left) <= _COUNTRY)
 
 
 def find_in_halves(before: str, after: str, read: Read) -> tuple[EntitySpan, EntitySpan] | None:
@@ -70,14 +87,18 @@ def _joined(left: str, right: str, cut: str, read: Read) -> Iterator[EntitySpan]
         text = f"{left}{between}{right}"
         labels = _possible(text, len(left), len(left) + len(between))
         if is_cell:
-            labels &= _CHECKED if between or has_hyphen else frozenset({"IBAN_CODE"})
-        elif not between and _NUMBER_ALONE.fullmatch(left) and _NUMBER_ALONE.fullmatch(right):
-            # A column of numbers: one pair in a hundred has the form of a card.
+            labels &= _CHECKED
+        if _is_number_alone(left.rpartition("\t")[2]) and _is_number_alone(right.partition("\t")[0]):
+            # Columns of numbers: one pair in a hundred has the form of a card.
             labels -= {"CREDIT_CARD"}
         for span in read(text, labels) if labels else ():
             moved = replace(span, end=span.end - len(between))
             if span.start < len(left) < moved.end and _goes_on(left, right, moved):
                 yield moved
+
+
+def _is_number_alone(cell: str) -> bool:
+    return cell.strip().isdigit()
 
 
 def _possible(text: str, last: int, first: int) -> frozenset[str]:
@@ -95,25 +116,43 @@ def _possible(text: str, last: int, first: int) -> frozenset[str]:
 
 def _goes_on(left: str, right: str, span: EntitySpan) -> bool:
     """Whether the right half is the rest of the left one, and not only what stands behind it."""
-    if span.label in _CHECKED or span.label == "PHONE_NUMBER":
+    value_left, value_right = left[span.start :], right[: span.end - len(left)]
+    if span.label in _CHECKED:
         return True
-    value_left = left[span.start :]
-    value_right = right[: span.end - len(left)]
+    if span.label == "PHONE_NUMBER":
+        return _is_possible_number(f"{value_left} {value_right}")
     if span.label == "EMAIL_ADDRESS" and "@" in value_right and not value_right.startswith("@"):
         # The right half is an address by itself: the word before it belongs to it only where it looks like a part.
         return value_left.islower() and not _is_prose(value_left) and _token_before(left) == value_left
-    return not _is_prose(value_right)
+    return _GOES_ON.match(right, len(value_right)) is not None or not _is_prose(value_right)
+
+
+def _is_possible_number(value: str) -> bool:
+    """Whether a number with its country's code has not more digits than the country's numbers have."""
+    if not value.startswith("+"):
+        return True
+    import phonenumbers
+
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(value))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def _is_prose(half: str) -> bool:
     """Whether all its words are ordinary ones: one word and its full stop, or words with hyphens."""
     words = re.findall(r"[^\W\d_]+", half)
-    return bool(words) and not re.search(r"[\d_]|\w\.\w", half) and all(is_ordinary(plain(word)) for word in words)
+    if not words or half.isupper() or re.search(r"[\d_]|\w\.\w", half):
+        return False
+    return all(word in _LETTER_WORDS if len(word) == 1 else is_ordinary(plain(word)) for word in words)
 
 
 def _token_before(text: str) -> str:
-    match = _TOKEN_BEFORE.search(text)
-    return match.group() if match else ""
+    return text[max(text.rfind(" "), text.rfind("\t")) + 1 :]
+
+
+def _token_after(text: str) -> str:
+    return text.partition("\t")[0].partition(" ")[0]
 
 
 def _over(span: EntitySpan, left_start: int, cut_start: int, cut_end: int) -> EntitySpan:
