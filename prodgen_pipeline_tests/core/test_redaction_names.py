@@ -36,6 +36,8 @@ NO_PERSONS = [
     "The Abstract Syntax Tree of Section 4 is in Table 5; see Rationale and Open Issues.",
     "Will the Page Grant be clear about the Case? Art is long.",
     "TypeError, ValueError and a KeyError in CPython; see PEP 484.",
+    "Centres in New York, North Carolina and San Diego joined those in Viet Nam, Africa and the West Nile region.",
+    "Cells were plated at OD 0.5 of a 1 in 20 dilution, up to 200 per plate.",
 ]
 ADDRESSES = [
     ("We met at 12 Oak Street, Springfield, IL 62704.", "12 Oak Street, Springfield, IL 62704"),
@@ -62,6 +64,18 @@ def values(text: str, spans: Sequence[EntitySpan], label: str) -> list[str]:
 @pytest.mark.parametrize(("text", "name"), PERSONS)
 def test_a_person_is_found_by_the_lists_or_by_what_stands_around_the_name(text, name):
     assert values(text, detect(text, PII), "PERSON") == [name]
+
+
+def test_a_word_of_a_name_is_nobody_within_a_place():
+    text = "Diego Rivera painted in San Diego. Later Diego moved to New York, where Mr. York met Mary Jane York."
+    assert values(text, detect(text, PII), "PERSON") == ["Diego Rivera", "Diego", "York", "Mary Jane York"]
+
+
+@pytest.mark.parametrize("word", ["Influenza", "In\ufb02uenza"])
+def test_a_word_that_the_text_also_writes_small_is_nobodys_name(word):
+    text = f"{word} Maria Santos wrote. {word} strains vary. Most {word.lower()} is seasonal."
+    assert f"{word} strains" not in " ".join(values(text, detect(text, PII), "PERSON"))
+    assert [span.start for span in detect(text, PII)] == [0]
 
 
 @pytest.mark.parametrize("text", NO_PERSONS)

@@ -47,7 +47,10 @@ _CITIES = (
     "Skopje,Sofia,St. Louis,Stockholm,Sydney,Tallinn,Tampa,Tehran,Tel Aviv,The Hague,Tokyo,Toronto,"
     "Tripoli,Tunis,Turin,Vancouver,Venice,Vienna,Vilnius,Warsaw,Wellington,Winnipeg,Yerevan,Zagreb,"
     "Zurich,UK,USA,United States,England,Scotland,Wales,Russia,Vietnam,South Korea,North Korea,Iran,"
-    "Syria,Ivory Coast"
+    "Syria,Ivory Coast,York,Monte Carlo,Viet Nam,"
+    "Africa,America,Americas,Antarctica,Asia,Europe,Eurasia,Oceania,North America,South America,Central America,"
+    "Latin America,East Asia,West Africa,East Africa,South Africa,North Africa,Nile,West Nile,Amazon,Danube,Euphrates,"
+    "Ganges,Indus,Mekong,Mississippi River,Niger,Rhine,Thames,Tigris,Volga,Yangtze,Zambezi"
 ).split(",")
 # Greek, Cyrillic, Hebrew and Arabic of two letters or more; Han, Katakana and Hangul also of one.
 _CARRIES_NO_ACCENTS = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")

@@ -9,7 +9,11 @@ import unicodedata
 from functools import lru_cache
 from importlib.resources import files
 
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss", "ı": "i"})
+#: Letters that have no accent to lose, and the ligatures that PDFs are full of.
+_LETTERS = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss", "ı": "i"}
+    | {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+)
 
 #: Names of products and languages that are names of persons too; only clear context makes them persons.
 _PRODUCTS = frozenset(
@@ -80,6 +84,16 @@ def is_product(word: str) -> bool:
 def is_place(phrase: str) -> bool:
     """Whether it is a country, state, province or city, of one word or more."""
     return phrase in _words("places")
+
+
+def begins_place(word: str) -> bool:
+    """Whether a place of several words begins with it."""
+    return word in _place_beginnings()
+
+
+@lru_cache(maxsize=1)
+def _place_beginnings() -> frozenset[str]:
+    return frozenset(phrase.partition(" ")[0] for phrase in _words("places") if " " in phrase)
 
 
 @lru_cache(maxsize=50_000)

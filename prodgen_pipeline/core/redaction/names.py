@@ -18,6 +18,7 @@ from prodgen_pipeline.core.redaction.context import Context
 from prodgen_pipeline.core.redaction.folding import MASK
 from prodgen_pipeline.core.redaction.gates import Scope, policy_rank
 from prodgen_pipeline.core.redaction.lexicon import (
+    begins_place,
     is_family_name,
     is_given_name,
     is_group,
@@ -50,6 +51,8 @@ _SMALL_WORD = re.compile(r"[^\W\d_]{4,}")
 _PARTICLE = re.compile(PARTICLE)
 _INNER_CAPITAL = re.compile(r"[a-z]{3,}[A-Z]|[A-Z]{2,}[a-z]")
 _CAPITALISED = re.compile(rf"(?<![\w.@/\\-])[{UPPER}][^\W\d_]{{2,}}")
+_LONGEST_WORD = 24
+_WHOLE_WORD = re.compile(r"(?<![\w.@/-])[^\W\d_]{3,24}(?![\w@/]|\.\w)")
 _LETTER = re.compile(r"[^\W\d_]")
 _OTHER_LETTERS = re.compile(r"[\u0370-\u1dff]")
 _NO_NAME = re.compile(r"[\d_=/\\@#(){}\[\]<>`$%^*+|~]|::|->|\w\.\w")
@@ -250,9 +253,19 @@ def mentions(works: Sequence[str], found: Sequence[Sequence[EntitySpan]]) -> lis
         if span.label == "PERSON" and span.score >= MENTION.score
         for word in _parts(work[span.start : span.end])
     }
+    known -= _written_small(known, works)
     if not known:
         return [[] for _ in works]
     return [_mentions(work, spans, known) for work, spans in zip(works, found, strict=True)]
+
+
+def _written_small(known: set[str], works: Sequence[str]) -> set[str]:
+    """Those that no list has as names, and that are words of these texts: `Influenza` where they say `influenza`."""
+    unlisted = {word for word in known if not _is_name(plain(word))}
+    if not unlisted:
+        return set()
+    words = {word for work in works for word in _WHOLE_WORD.findall(work)}
+    return {word for word in unlisted if word.lower() in words}
 
 
 def _parts(name: str) -> list[str]:
@@ -268,6 +281,15 @@ def _is_common(word: str) -> bool:
     return is_ordinary(small) or is_place(small) or is_product(small) or is_group(small)
 
 
+def _ends_place(work: str, match: re.Match[str]) -> bool:
+    """Whether the word is the second one of a place, as in `San Diego`."""
+    before = work[max(0, match.start() - _LONGEST_WORD) : match.start()]
+    if not before.endswith(" "):
+        return False
+    first = plain(before[:-1].rpartition(" ")[2])
+    return begins_place(first) and is_place(f"{first} {plain(match.group())}")
+
+
 def _mentions(work: str, spans: Sequence[EntitySpan], known: set[str]) -> list[EntitySpan]:
     taken = iter([*spans, None])
     following = next(taken)
@@ -276,7 +298,13 @@ def _mentions(work: str, spans: Sequence[EntitySpan], known: set[str]) -> list[E
         while following is not None and following.end <= match.start():
             following = next(taken)
         is_free = following is None or match.end() <= following.start
-        if is_free and match.group() in known and MASK not in work[max(0, match.start() - 1) : match.end() + 1]:
-            if work[match.end() : match.end() + 1] not in {"_", "(", "=", "/", "@"}:
-                again.append(replace(MENTION, start=match.start(), end=match.end()))
+        if is_free and match.group() in known and not _is_part(work, match):
+            again.append(replace(MENTION, start=match.start(), end=match.end()))
     return again
+
+
+def _is_part(work: str, match: re.Match[str]) -> bool:
+    """Whether the word stands in an identifier, beside what is masked, or in a place."""
+    start, end = match.span()
+    is_identifier = work[end : end + 1] in {"_", "(", "=", "/", "@"}
+    return is_identifier or MASK in work[max(0, start - 1) : end + 1] or _ends_place(work, match)

@@ -160,7 +160,8 @@ def _german_rules(passport: str) -> list[Rule]:
             r"\d{8}[A-Za-z]\d{3}",
             "sozialversicherungsnummer|rentenversicherung(?:snummer)?",
         ),
-        presidio_rule("DeKfzRecognizer", "DE_KFZ", r"[A-Za-z][- ]?\d", _PLATE_WORDS, certain="", gate=GERMAN_PLATE),
+        # In capitals: the recogniser reads `up to 200` as a plate, and laboratories plate cells.
+        presidio_rule("DeKfzRecognizer", "DE_KFZ", r"[A-ZÄÖÜ][- ]?\d", _PLATE_WORDS, certain="", gate=GERMAN_PLATE),
     ]
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from prodgen_pipeline.core.models import EntitySpan
 from prodgen_pipeline.core.redaction.capitals import PARTICLE, Word
 from prodgen_pipeline.core.redaction.lexicon import (
+    begins_place,
     is_family_name,
     is_given_name,
     is_group,
@@ -123,6 +124,9 @@ def _family_first(family: Word, given: Word) -> Iterator[EntitySpan]:
 def _in_run(work: str, earliest: int, run: list[Word], previous: EntitySpan | None) -> Iterator[EntitySpan]:
     position = 0
     while position < len(run):
+        if n_place := _place_words(run, position):
+            position += n_place
+            continue
         length, score = _best(run, position)
         # A name that is sure and ends the run can become neither surer nor longer.
         is_done = score >= 0.8 and position + length == len(run)
@@ -133,6 +137,16 @@ def _in_run(work: str, earliest: int, run: list[Word], previous: EntitySpan | No
             previous = _person(run[position].start, run[position + length - 1].end, score)
             yield previous
         position += max(length, 1)
+
+
+def _place_words(run: list[Word], position: int) -> int:
+    """How many words from `position` on are one place, as in `New York` and `San Diego`; 0 for fewer than two."""
+    if not begins_place(run[position].plain):
+        return 0
+    for length in range(min(_MAX_WORDS, len(run) - position), 1, -1):
+        if is_place(" ".join(word.plain for word in run[position : position + length])):
+            return length
+    return 0
 
 
 def _best(run: list[Word], position: int) -> tuple[int, float]:
