@@ -12,7 +12,7 @@ from prodgen_pipeline import __version__
 from prodgen_pipeline.cli import (
     audit,
     backfill,
-    bench_growth,
+    bench_service,
     budget,
     configuration,
     demo,
@@ -80,7 +80,7 @@ def application() -> typer.Typer:
     app.add_typer(releases.prompts, name="prompt")
     app.add_typer(releases.releases, name="release")
     app.add_typer(evaluate.group, name="eval")
-    app.add_typer(bench_growth.group, name="bench")
+    app.add_typer(bench_service.group, name="bench")
     app.add_typer(audit.group, name="audit")
     return app
 

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 
 from prodgen_pipeline.core.configuration import RedactionConfig
 from prodgen_pipeline.core.models import EntitySpan
+from prodgen_pipeline.core.ranking.lexical import terms
 from prodgen_pipeline.core.redaction import anonymize, detect, normalise_value
 from prodgen_pipeline.core.redaction.aliases import ALIAS, PERSON, Gram, forms_of, grams
 from prodgen_pipeline.core.redaction.anonymization import HASH, TOKEN
+from prodgen_pipeline.core.redaction.lexicon import is_name
 from prodgen_pipeline.core.redaction.names import FindNames
 from prodgen_pipeline.core.word_pieces import spoken
 from prodgen_pipeline.governance.secrets import PSEUDONYMS, value_key
@@ -105,7 +107,12 @@ def redact_question(
     spans, words = detect(text, config, names if reads else None), list(grams(text))
     keyed = value_key(secret(PSEUDONYMS))
     found = _looked_up(tx, keyed, text, spans, words)
-    held, seen = _Meanings(keyed, found), _Meanings(keyed, _seen(tx, generation_id, found))
+    doubtful = {gram: tuple(terms(gram.forms[0])) for gram in words if gram.n_words == 1 and not is_name(gram.forms[0])}
+    asked = {term for each in doubtful.values() for term in each}
+    shown = _seen(tx, generation_id, {each.token.lower() for each in found} | asked)
+    # What documents have in clear is a word, though it is also in a name: `Influenza` in `Clark E. Influenza`.
+    words = [gram for gram in words if gram not in doubtful or shown.isdisjoint(doubtful[gram])]
+    held, seen = _Meanings(keyed, found), _Meanings(keyed, [each for each in found if each.token.lower() in shown])
     return RedactedQuestion(tuple(_pieces(text, _replaced(text, spans, words, config, held, seen))))
 
 
@@ -120,12 +127,11 @@ def _looked_up(
     return pseudonyms.meant(tx, keys, sorted(keyed(ALIAS, form) for form in forms))
 
 
-def _seen(tx: Transaction, generation_id: int, found: Collection[Meant]) -> list[Meant]:
-    """Those whose token is in a text that the reader may see; asked always, so that it takes as long for no token."""
-    terms = sorted({each.token.lower() for each in found})
-    rows = tx.dicts("serving.seen_terms", generation_id=generation_id, terms=terms)
-    seen = {row["term"] for row in rows}
-    return [each for each in found if each.token.lower() in seen]
+def _seen(tx: Transaction, generation_id: int, terms: Collection[str]) -> set[str]:
+    """Those that are in a text that the reader may see; asked always, so that it takes as long for no token."""
+    return {
+        row["term"] for row in tx.dicts("serving.seen_terms", generation_id=generation_id, terms=sorted(terms))
+    }  # fmt: skip
 
 
 class _Meanings:
@@ -143,10 +149,13 @@ class _Meanings:
         return self._best(own) or self.of_forms(forms_of(label, text), n_words=2 if " " in text else 1)
 
     def of_forms(self, forms: Iterable[str], *, n_words: int) -> str | None:
-        """The token, or the few tokens side by side, that words mean; a word alone only what is nobody else's."""
+        """The token, or the few tokens side by side, that words mean.
+
+        A word alone that is no listed name means only what is nobody else's.
+        """
         for form in forms:
             meant = self._by_hash.get(self.keyed(ALIAS, form), {})
-            if n_words == 1 and len(set[str]().union(*meant.values())) > 1:
+            if n_words == 1 and not is_name(form) and len(set[str]().union(*meant.values())) > 1:
                 continue
             if best := self._best(meant):
                 return best

@@ -60,6 +60,12 @@ def is_family_name(word: str) -> bool:
     return "l" in names().get(word, "")
 
 
+def is_name(word: str) -> bool:
+    """Whether it is a listed name, and no ordinary word, place or the like as well."""
+    is_other = is_ordinary(word) or is_place(word) or is_product(word) or is_group(word)
+    return (is_given_name(word) or is_family_name(word)) and not is_other
+
+
 @lru_cache(maxsize=50_000)
 def is_ordinary(word: str) -> bool:
     """Whether English prose writes the word small, in this or another of its forms."""
