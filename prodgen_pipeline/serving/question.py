@@ -107,7 +107,7 @@ def redact_question(
     spans, words = detect(text, config, names if reads else None), list(grams(text))
     keyed = value_key(secret(PSEUDONYMS))
     found = _looked_up(tx, keyed, text, spans, words)
-    doubtful = {gram: tuple(terms(gram.forms[0])) for gram in words if gram.n_words == 1 and not is_name(gram.forms[0])}
+    doubtful = {gram: tuple(terms(gram.word(text))) for gram in words if _is_doubtful(gram, text)}
     asked = {term for each in doubtful.values() for term in each}
     shown = _seen(tx, generation_id, {each.token.lower() for each in found} | asked)
     # What documents have in clear is a word, though it is also in a name: `Influenza` in `Clark E. Influenza`.
@@ -146,16 +146,13 @@ class _Meanings:
     def of_value(self, label: str, text: str) -> str | None:
         """The token of what a recogniser found."""
         own = self._by_hash.get(self.keyed(label, normalise_value(label, text)), {})
-        return self._best(own) or self.of_forms(forms_of(label, text), n_words=2 if " " in text else 1)
+        return self._best(own) or self.of_forms(forms_of(label, text), is_doubtful=" " not in text)
 
-    def of_forms(self, forms: Iterable[str], *, n_words: int) -> str | None:
-        """The token, or the few tokens side by side, that words mean.
-
-        A word alone that is no listed name means only what is nobody else's.
-        """
+    def of_forms(self, forms: Iterable[str], *, is_doubtful: bool) -> str | None:
+        """The token, or the few tokens side by side, that words mean; doubtful ones only what is nobody else's."""
         for form in forms:
             meant = self._by_hash.get(self.keyed(ALIAS, form), {})
-            if n_words == 1 and not is_name(form) and len(set[str]().union(*meant.values())) > 1:
+            if is_doubtful and len(set[str]().union(*meant.values())) > 1:
                 continue
             if best := self._best(meant):
                 return best
@@ -180,9 +177,12 @@ def _replaced(
     seen: _Meanings,
 ) -> list[tuple[int, int, Piece]]:
     """Where recognisers found something and where the tenant's documents know the words, and what stands there."""
-    known = list(_known(words, seen))
+    known = list(_known(text, words, seen))
     put = [(span.start, span.end, _in_place(text, span, known, config, seen)) for span in spans]
-    for (gram, token), is_seen in (*((each, True) for each in known), *((each, False) for each in _known(words, held))):
+    for (gram, token), is_seen in (
+        *((each, True) for each in known),
+        *((each, False) for each in _known(text, words, held)),
+    ):
         if all(gram.end <= start or end <= gram.start for start, end, _ in put):
             asked = text[gram.start : gram.end]
             kept = token if is_seen else spoken(token)
@@ -190,11 +190,16 @@ def _replaced(
     return sorted(put, key=lambda each: each[0])
 
 
-def _known(words: Sequence[Gram], meanings: _Meanings) -> Iterator[tuple[Gram, str]]:
+def _known(text: str, words: Sequence[Gram], meanings: _Meanings) -> Iterator[tuple[Gram, str]]:
     """Words that mean somebody, with the token."""
     for gram in words:
-        if (token := meanings.of_forms(gram.forms, n_words=gram.n_words)) is not None:
+        if (token := meanings.of_forms(gram.forms, is_doubtful=_is_doubtful(gram, text))) is not None:
             yield gram, token
+
+
+def _is_doubtful(gram: Gram, text: str) -> bool:
+    """Whether it is a word alone that no list has as a name and nothing else."""
+    return gram.n_words == 1 and not is_name(gram.word(text))
 
 
 def _pieces(text: str, replaced: Iterable[tuple[int, int, Piece]]) -> Iterator[Piece]:

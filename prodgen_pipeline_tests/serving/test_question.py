@@ -85,6 +85,19 @@ def test_a_listed_name_alone_means_all_who_have_it(know: Know, ask: Ask) -> None
     assert ask("what did bert order").text == f"what did {either} order"
 
 
+def test_a_word_that_documents_show_is_a_word_though_it_is_in_a_name_too(
+    know: Know, ask: Ask, databases: Databases, tenant: Tenant
+) -> None:
+    token = know("Clark E. Influenza")["Clark E. Influenza"]
+    assert ask("deaths of influenza").text == f"deaths of {token}"
+    with databases.pipeline.transaction(tenant.tenant_id) as tx:
+        index_rows.write_documents(tx, [["influenza epidemics"]], principals=["user:bob"], prefix="hidden")
+    assert ask("deaths of influenza").text == f"deaths of {token}"
+    with databases.pipeline.transaction(tenant.tenant_id) as tx:
+        index_rows.write_documents(tx, [["yearly influenza"]], principals=["*"], prefix="shown")
+    assert ask("deaths of influenza").text == "deaths of influenza"
+
+
 def test_a_name_that_several_have_means_all_of_them(know: Know, ask: Ask) -> None:
     maria, lena = know("Anna Maria Schmidt"), know("Anna Lena Schmidt")
     both = " ".join(sorted((*maria.values(), *lena.values())))

@@ -85,6 +85,10 @@ class Gram:
     n_words: int
     forms: tuple[str, ...]
 
+    def word(self, text: str) -> str:
+        """The first word as the lexicon has it; a form may be spelled otherwise, so that ways to write it meet."""
+        return plain(text[self.start : self.end]).partition(" ")[0].removesuffix("'s")
+
 
 def subjects(values: Collection[Value]) -> list[Subject]:
     """Whose the values of one document are; each value is in exactly one of the subjects.
